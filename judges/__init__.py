@@ -1,0 +1,1 @@
+"""How a verdict is asked for and read: pure, no network, no torch, no files but templates."""

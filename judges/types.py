@@ -1,0 +1,185 @@
+"""The words judges and models share: prompts, presentations, requests, replies, rulings.
+
+Everything here is a frozen value. A judge sees a `Presentation` (slots A and B) and nothing else: no model
+names, no word on which slot holds the candidate. It refuses nothing itself; files are checked where they are read.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Slot = Literal["A", "B"]
+Verdict = Literal["A", "B", "tie"]
+Status = Literal["ok", "invalid_parse", "truncated", "refused", "provider_error", "skipped"]
+Finish = Literal["stop", "length", "refused"]
+Json = Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sampling:
+    """How a model is asked to sample.
+
+    `temperature` 0 is greedy; None leaves a parameter to the provider. `max_tokens` bounds one answer.
+    """
+
+    temperature: float | None = None
+    max_tokens: int = 512
+    top_p: float | None = None
+    seed: int | None = None
+
+    def given(self) -> dict[str, float | int]:
+        """The parameters that are set, by name."""
+        named = {
+            "temperature": self.temperature,
+            "max_tokens": self.max_tokens,
+            "top_p": self.top_p,
+            "seed": self.seed,
+        }
+        return {name: value for name, value in named.items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """One item of a suite: what the contestants are asked, and what its checks say of a good answer.
+
+    `turns` holds one user message per turn; `reference` one text per turn or nothing; `checks` are the
+    rubric's own mappings (see `judges.rubric`). `sampling` and `repeats` override the suite's.
+    """
+
+    id: str
+    turns: tuple[str, ...]
+    system: str | None = None
+    category: str | None = None
+    cluster: str | None = None
+    reference: tuple[str, ...] = ()
+    checks: tuple[Mapping[str, Json], ...] = ()
+    sampling: Mapping[str, Json] = field(default_factory=dict)
+    repeats: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Presentation:
+    """What a judge is shown: the prompt and two answers, one text per turn, in slots A and B. A is shown first."""
+
+    prompt: Prompt
+    a: tuple[str, ...]
+    b: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ruling:
+    """A judge's answer to one presentation, still in slots.
+
+    `verdict` is None unless `status` is "ok". `scores` are the judge's own per-slot figures, as JSON.
+    `probability_a` is the judge's probability that A is better, where it has one. `reply` is the raw text.
+    `asked` says how it was really asked (the parameters that applied, structured or text, tokens used).
+    """
+
+    verdict: Verdict | None
+    status: Status
+    scores: Mapping[str, Json] | None = None
+    reply: str | None = None
+    probability_a: float | None = None
+    asked: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Schema:
+    """A structured answer that is wanted: a JSON schema (strict subset: every property required, no extra ones)."""
+
+    name: str
+    description: str
+    schema: Mapping[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """One question to a model. Every field can change the answer, so every field is part of the cache key.
+
+    `template` is the SHA-256 of the judge template ("" for contestants); `repeat` tells apart repeated
+    generations of one prompt; `nonce` is set where a rerun must really ask again.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    schema: Schema | None = None
+    template: str = ""
+    repeat: int = 0
+    nonce: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Tokens one answer took, as the provider reports them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What a model answered.
+
+    `text` is the answer; where structured output was honoured it is that object's JSON text. `applied` holds the
+    parameters that really reached the model after rejected ones were dropped, and `structured`:
+    "tool", "json_schema" or "text".
+    """
+
+    text: str
+    finish: Finish = "stop"
+    usage: Usage | None = None
+    applied: Mapping[str, Json] = field(default_factory=dict)
+    model: str | None = None
+    latency_s: float | None = None
+    cached: bool = False
+
+
+def any_reply(_: Reply) -> bool:
+    """Every reply may be kept."""
+    return True
+
+
+class Model(Protocol):
+    """Something that answers requests: an API, a local model, a script in a test."""
+
+    @property
+    def spec(self) -> str:
+        """The spec it was built from, as given."""
+        ...
+
+    async def ask(
+        self, request: Request, *, usable: Callable[[Reply], bool] = any_reply, stored_as: Request | None = None
+    ) -> Reply:
+        """Answer one request.
+
+        A cached answer is returned where there is one. A new answer is cached only where `usable(reply)` holds, under
+        the key of `stored_as` where that is given (a second, roomier attempt answers the first question).
+        Raises `harness.errors.CallFailed` where this call was given up and `harness.errors.RunStopped` where no
+        further call can succeed.
+        """
+        ...
+
+
+class Judge(Protocol):
+    """Something that names the better of two answers."""
+
+    @property
+    def name(self) -> str:
+        """Its spec as given; its name in files and figures."""
+        ...
+
+    async def judge(self, shown: Presentation, *, rng: random.Random, repeat: int = 0) -> Ruling:
+        """Rule on one presentation. `rng` is fresh and seeded for it."""
+        ...
