@@ -1,0 +1,133 @@
+"""A job: one comparison that is to be run, as a value, and as the manifest it is written down in.
+
+`run` makes a job from a suite and the command line; `resume` makes the same job again from the manifest alone.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.models.spec import Spec
+from harness.suite import Suite, override
+from judges.types import Prompt, Sampling
+
+PACKAGES = (
+    "judge-harness", "anthropic", "openai", "numpy", "scipy", "statsmodels", "torch", "transformers", "peft", "trl"
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One comparison: the suite with the prompts that are really asked, and who answers and judges.
+
+    `repeats` holds the number of samples of every prompt; `full` how many prompts the suite has without --limit.
+    """
+
+    suite: Suite
+    candidate: Spec
+    baseline: Spec
+    judges: tuple[Spec, ...]
+    repeats: Mapping[str, int]
+    full: int
+
+    def sampling_of(self, prompt: Prompt) -> Sampling:
+        """The suite's sampling with the prompt's own on top."""
+        return override(self.suite.sampling, prompt.sampling)
+
+
+def to_manifest(job: Job, *, fingerprints: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest of a job that has not begun. `fingerprints` are added under their names as they are."""
+    suite = asdict(job.suite)
+    suite["folder"] = str(job.suite.folder)
+    suite["kind"] = "pairwise"
+    return {
+        "complete": False,
+        "suite": suite,
+        "candidate": _spec_json(job.candidate),
+        "baseline": _spec_json(job.baseline),
+        "judges": [_spec_json(judge) for judge in job.judges],
+        "repeats": dict(job.repeats),
+        "prompts_in_suite": job.full,
+        "seeds": {"suite": job.suite.seed},
+        **fingerprints,
+        "versions": versions(),
+        "git": git_state(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def from_manifest(manifest: Mapping[str, Any]) -> Job:
+    """The job a manifest describes. Raises InputError where the manifest is not whole."""
+    try:
+        suite = dict(manifest["suite"])
+        suite.pop("kind", None)
+        suite["folder"] = Path(suite["folder"])
+        suite["judges"] = tuple(suite["judges"])
+        suite["prompts"] = tuple(_prompt(prompt) for prompt in suite["prompts"])
+        for key in ("sampling", "judge_sampling"):
+            suite[key] = Sampling(**suite[key])
+        return Job(
+            suite=Suite(**suite),
+            candidate=_spec(manifest["candidate"]),
+            baseline=_spec(manifest["baseline"]),
+            judges=tuple(_spec(judge) for judge in manifest["judges"]),
+            repeats=dict(manifest["repeats"]),
+            full=int(manifest["prompts_in_suite"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"the run's manifest.json is not whole ({error}); it cannot be gone on with") from None
+
+
+def _prompt(raw: Mapping[str, Any]) -> Prompt:
+    return Prompt(**{**raw, **{key: tuple(raw[key]) for key in ("turns", "reference", "checks")}})
+
+
+def _spec_json(spec: Spec) -> dict[str, Any]:
+    whole = asdict(spec)
+    whole["folder"] = str(spec.folder.resolve())
+    return whole
+
+
+def _spec(raw: Mapping[str, Any]) -> Spec:
+    return replace(Spec(**{key: raw[key] for key in ("text", "kind", "rest", "endpoint")}), folder=Path(raw["folder"]))
+
+
+def versions() -> dict[str, str]:
+    """The versions of this program and of what its answers depend on, as installed; nothing is imported."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit and cleanliness of the repository the command runs in; None where there is none."""
+    commit = _git("rev-parse", "HEAD")
+    if commit is None:
+        return None
+    return {"commit": commit, "dirty": bool(_git("status", "--porcelain", "--untracked-files=no"))}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def distinct(names: Sequence[str], what: str) -> None:
+    """Raise InputError where a name stands twice."""
+    twice = sorted({name for name in names if list(names).count(name) > 1})
+    if twice:
+        raise InputError(f"the {what} {', '.join(map(repr, twice))} is given twice; name each once")

@@ -1,0 +1,131 @@
+"""Opens local transformers checkpoints: finds them, chooses device and precision, loads and verifies the weights.
+
+Refuses weights that are not safetensors, keys that are missing, unexpected or re-initialised, and an environment without
+the training extra. torch is imported inside functions only.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from harness.errors import HarnessError, InputError
+
+FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+NEEDED = ("torch", "transformers", "peft")
+
+
+def require_extra(what: str) -> None:
+    """Raise one sentence naming what to install where the training extra is absent."""
+    lacking = [name for name in NEEDED if find_spec(name) is None]
+    if lacking:
+        raise HarnessError(
+            f"{what} needs {', '.join(lacking)}; install the extra: pip install 'judge-harness[train]' torch==2.13.0"
+        )
+
+
+def locate(text: str, spec: str) -> Path:
+    """The folder of a checkpoint: a path, or a hub id that is in the local cache or can be fetched.
+
+    Raises InputError where it is neither.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return path.resolve()
+    if path.is_absolute() or text.startswith(".") or text.count("/") > 1:
+        raise InputError(f"{spec!r}: there is no checkpoint folder {text!r}; check the path")
+    require_extra(repr(spec))
+    # Its own progress bars would break into ours.
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(text, allow_patterns=FILES))
+    except Exception as error:  # The hub client raises a dozen unrelated types; each means the same here.
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(
+            f"{spec!r}: there is no folder {text!r} here, and as a hub id it cannot be fetched ({reason}); check the name"
+        ) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """Where and how precisely a model runs."""
+
+    name: str
+    dtype: str
+
+
+def choose_device() -> Device:
+    """CUDA in bfloat16 where there is a GPU, else MPS, else CPU, both in float32."""
+    import torch
+
+    if torch.cuda.is_available():
+        return Device(name="cuda", dtype="bfloat16")
+    if torch.backends.mps.is_available():
+        return Device(name="mps", dtype="float32")
+    return Device(name="cpu", dtype="float32")
+
+
+def load(base: Path, adapter: Path | None, device: Device) -> tuple[Any, Any]:
+    """The model in evaluation mode with its adapter on, and its tokenizer, padded on the left.
+
+    Raises InputError where a weight is missing, unexpected or of the wrong shape, or the folder cannot be opened.
+    """
+    import torch
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(str(base), padding_side="left", trust_remote_code=False)
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            str(base),
+            dtype=getattr(torch, device.dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise InputError(f"{base}: cannot be loaded: {' '.join(str(error).split())[:300]}") from None
+    _whole(base, model, report)
+    if adapter is not None:
+        model = _with_adapter(model, adapter)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
+    return model.to(device.name).eval(), tokenizer
+
+
+def _whole(base: Path, model: Any, report: Any) -> None:
+    tied = set(getattr(model, "all_tied_weights_keys", None) or ())
+    wrong = {
+        "missing": sorted(set(report.get("missing_keys", ())) - tied),
+        "unexpected": sorted(report.get("unexpected_keys", ())),
+        "of another shape": sorted(str(key) for key in report.get("mismatched_keys", ())),
+    }
+    listed = [f"{name}: {', '.join(keys[:5])}{' …' if len(keys) > 5 else ''}" for name, keys in wrong.items() if keys]
+    if listed:
+        raise InputError(f"{base}: its weights do not fit the model ({'; '.join(listed)}); give a whole checkpoint")
+
+
+def _with_adapter(model: Any, adapter: Path) -> Any:
+    import peft
+
+    try:
+        wrapped = peft.PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
+        state = peft.get_peft_model_state_dict(wrapped)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise InputError(f"{adapter}: is no adapter for this base: {reason}") from None
+    from safetensors import safe_open
+
+    with safe_open(str(adapter / "adapter_model.safetensors"), framework="pt") as file:
+        stored = set(file.keys())
+    lacking, foreign = sorted(set(state) - stored), sorted(stored - set(state))
+    if lacking or foreign:
+        named = ", ".join((lacking + foreign)[:5])
+        raise InputError(f"{adapter}: its weights do not fit the base (keys that differ: {named}); give its own base")
+    return wrapped

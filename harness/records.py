@@ -1,0 +1,276 @@
+"""The JSON-lines records of the contract: prompts, responses, judgments, scores, predictions, preferences.
+
+A record is checked once, where it is read, and trusted after. Reading gathers every problem of a file and
+raises them together; unknown keys are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from harness.errors import InputError, Problem
+from harness.outcome import Order, Winner, winner_of
+from harness.yamlfile import describe, read_text
+from judges.types import Status, Verdict
+
+
+def _as_id(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError("an id is a string")
+    return str(value) if isinstance(value, int | float) else value
+
+
+Id = Annotated[str, BeforeValidator(_as_id), Field(min_length=1)]
+Count = Annotated[int, Field(ge=0, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Record(BaseModel):
+    """A line of a file. Frozen; unknown keys are kept."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
+
+    id: Id
+
+    def key(self) -> tuple[Hashable, ...]:
+        """What may stand only once in a file."""
+        return (self.id,)
+
+    def line(self) -> str:
+        """The record as one JSON line, without keys that are unset."""
+        return json.dumps(self.model_dump(exclude_unset=True), ensure_ascii=False, allow_nan=False)
+
+
+class PromptRecord(Record):
+    """`{"id", "prompt" | "turns", …}`; exactly one of `prompt` and `turns`, no empty text."""
+
+    prompt: str | None = None
+    turns: list[str] | None = None
+    system: str | None = None
+    category: str | None = None
+    cluster: Id | None = None
+    reference: str | list[str] | None = None
+    checks: list[dict[str, Any]] | None = None
+    sampling: dict[str, Any] | None = None
+    repeats: Annotated[int, Field(ge=1, strict=True)] | None = None
+
+    @model_validator(mode="after")
+    def _one_text(self) -> PromptRecord:
+        if (self.prompt is None) == (self.turns is None):
+            raise ValueError("give either 'prompt' or 'turns'")
+        texts = [self.prompt] if self.prompt is not None else self.turns or []
+        if not texts:
+            raise ValueError("'turns' is empty; give at least one turn")
+        if any(not text.strip() for text in texts):
+            raise ValueError("the prompt is empty; write its text")
+        return self
+
+
+class ResponseRecord(Record):
+    """`{"id", "response" | "responses", "role"?, "sample"?, …}`."""
+
+    response: str | None = None
+    responses: list[str] | None = None
+    role: Literal["candidate", "baseline"] | None = None
+    sample: Count = 0
+    model: str | None = None
+    finish: Literal["stop", "length", "error"] | None = None
+    latency_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+
+    def key(self) -> tuple[Hashable, ...]:
+        return (self.id, self.role, self.sample)
+
+    @model_validator(mode="after")
+    def _one_text(self) -> ResponseRecord:
+        if self.finish == "error":
+            return self
+        if (self.response is None) == (self.responses is None):
+            raise ValueError("give either 'response' or 'responses'")
+        if self.responses is not None and not self.responses:
+            raise ValueError("'responses' is empty; give one text per turn")
+        return self
+
+    def texts(self) -> tuple[str, ...] | None:
+        """One text per turn; None where the model failed."""
+        if self.finish == "error":
+            return None
+        return tuple(self.responses) if self.responses is not None else (self.response or "",)
+
+
+class JudgmentRecord(Record):
+    """One verdict of one judge on one presentation, in slots and in candidate terms."""
+
+    judge: Annotated[str, Field(min_length=1)]
+    order: Order | None = None
+    verdict: Verdict | None = None
+    winner: Winner | None = None
+    status: Status = "ok"
+    repeat: Count = 0
+    category: str | None = None
+    cluster: Id | None = None
+    scores: Any = None
+    reply: str | None = None
+    preference: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    candidate_length: Count | None = None
+    baseline_length: Count | None = None
+
+    def key(self) -> tuple[Hashable, ...]:
+        return (self.id, self.judge, self.order, self.repeat)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settle_winner(cls, raw: Any) -> Any:
+        """Derive the winner from verdict and order where it is not given; refuse contradictions."""
+        if not isinstance(raw, dict):
+            return raw
+        verdict, order, winner = raw.get("verdict"), raw.get("order"), raw.get("winner")
+        if raw.get("status", "ok") != "ok":
+            if winner is not None or verdict is not None:
+                raise ValueError(f"status {raw['status']!r} has no verdict, yet one is given; set it to null")
+            return raw
+        if verdict in ("A", "B", "tie") and order in ("candidate_first", "baseline_first"):
+            meant = winner_of(verdict, order)
+            if winner is not None and winner != meant:
+                raise ValueError(f"verdict {verdict!r} with order {order!r} means winner {meant!r}; they contradict")
+            return {**raw, "winner": meant}
+        if verdict == "tie" and winner not in (None, "tie"):
+            raise ValueError(f"verdict 'tie' and winner {winner!r} contradict each other")
+        if winner is None and verdict == "tie":
+            return {**raw, "winner": "tie"}
+        if winner is None and isinstance(raw.get("preference"), int | float) and not isinstance(raw["preference"], bool):
+            return {**raw, "winner": _preferred(float(raw["preference"]))}
+        if winner is None and verdict is not None:
+            raise ValueError(f"verdict {verdict!r} without an order names nobody; add 'order' or 'winner'")
+        if winner is None:
+            raise ValueError("status 'ok' without a verdict; give 'winner', or 'verdict' with 'order'")
+        return raw
+
+
+def _preferred(preference: float) -> Winner:
+    if math.isclose(preference, 0.5, rel_tol=0, abs_tol=1e-9):
+        return "tie"
+    return "candidate" if preference > 0.5 else "baseline"
+
+
+class ScoreRecord(Record):
+    """`{"id", "judge", "turn", "score", "status"}`."""
+
+    judge: Annotated[str, Field(min_length=1)]
+    turn: Annotated[int, Field(ge=1, strict=True)]
+    score: Finite | None
+    status: Status = "ok"
+    category: str | None = None
+    repeat: Count = 0
+
+    def key(self) -> tuple[Hashable, ...]:
+        return (self.id, self.judge, self.turn, self.repeat)
+
+
+class PredictionRecord(Record):
+    """`{"id", "label", "prediction", "probabilities"?, "slices"?}`."""
+
+    label: Id
+    prediction: Id | None
+    probabilities: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] | None = None
+    slices: list[str] | None = None
+
+
+class PreferenceRecord(Record):
+    """`{"prompt", "chosen", "rejected", "id"?}` in TRL's preference format."""
+
+    id: Id = "-"
+    prompt: str
+    chosen: str
+    rejected: str
+
+
+R = TypeVar("R", bound=Record)
+
+
+def read_lines(path: Path) -> Iterable[tuple[int, dict[str, Any] | Problem]]:
+    """Each line of a JSONL file with its number: its object, or the problem with it. Blank lines are passed over."""
+    text = read_text(path)
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line, parse_constant=_no_constant)
+        except ValueError as error:
+            detail = getattr(error, "msg", str(error))
+            yield number, Problem(path=str(path), line=number, what=f"is not JSON: {detail}; found {_short(line)}")
+            continue
+        if isinstance(value, dict):
+            yield number, value
+        else:
+            yield number, Problem(path=str(path), line=number, what=f"is no JSON object; found {_short(line)}")
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON; use null")
+
+
+def _short(text: str, room: int = 60) -> str:
+    text = repr(text.strip())
+    return text if len(text) <= room else text[: room - 3] + "..."
+
+
+def gather(
+    path: Path, model: type[R], *, last_wins: bool = False, check: Callable[[R], Iterable[str]] | None = None
+) -> tuple[list[R], list[Problem]]:
+    """Every record of a JSONL file, and every problem with it.
+
+    A repeated key is a problem, or with `last_wins` (a run's own journal) replaces the earlier line.
+    """
+    records: dict[Hashable, R] = {}
+    lines: dict[Hashable, int] = {}
+    problems: list[Problem] = []
+    for number, value in read_lines(path):
+        if isinstance(value, Problem):
+            problems.append(value)
+            continue
+        try:
+            record = model.model_validate(value)
+        except ValidationError as error:
+            problems += [Problem(path=str(path), line=number, what=describe(dict(e))) for e in error.errors()]
+            continue
+        key = record.key() if model is not PreferenceRecord else number
+        if key in records and not last_wins:
+            shown = ", ".join(str(part) for part in record.key() if part is not None)
+            what = f"the key ({shown}) stands already on line {lines[key]}; keep one of them"
+            problems.append(Problem(path=str(path), line=number, what=what))
+            continue
+        problems += [Problem(path=str(path), line=number, what=what) for what in (check(record) if check else ())]
+        records[key], lines[key] = record, number
+    return list(records.values()), problems
+
+
+def read(path: Path, model: type[R], *, last_wins: bool = False) -> list[R]:
+    """Every record of a JSONL file. Raises InputError with every problem of the file."""
+    records, problems = gather(path, model, last_wins=last_wins)
+    if not records and not problems:
+        problems = [Problem(path=str(path), what="is empty; it needs at least one JSON object a line")]
+    if problems:
+        raise InputError(problems)
+    return records
+
+
+def kind_of(value: Mapping[str, Any]) -> type[Record]:
+    """Which record an object of a foreign file is meant to be, by its keys."""
+    keys = value.keys()
+    if "judge" in keys and "score" in keys:
+        return ScoreRecord
+    if "judge" in keys:
+        return JudgmentRecord
+    if {"chosen", "rejected"} & keys:
+        return PreferenceRecord
+    if "prediction" in keys:
+        return PredictionRecord
+    if {"response", "responses"} & keys:
+        return ResponseRecord
+    return PromptRecord

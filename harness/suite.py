@@ -1,0 +1,212 @@
+"""Suites: what is asked of whom, read from YAML and checked before anything runs.
+
+Every problem of a suite and of its prompts is found at once, each with its file, line and value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import HarnessError, InputError, Problem
+from harness.models.spec import Role, parse
+from harness.records import PromptRecord, gather
+from harness.yamlfile import LineOf, describe, load_yaml, problems_of
+from judges import rubric
+from judges.types import Prompt, Sampling
+
+Orders = Literal["both", "random"]
+KINDS = ("pairwise", "score", "perplexity", "classify", "matrix")
+BUNDLED = Path(__file__).resolve().parent.parent / "suites"
+
+
+class SamplingKeys(BaseModel):
+    """`sampling:` of a suite, of its judges or of one prompt."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    temperature: Annotated[float, Field(ge=0, le=2, allow_inf_nan=False)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = None
+    top_p: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = None
+    seed: Annotated[int, Field(strict=True)] | None = None
+
+
+class SuiteKeys(BaseModel):
+    """The keys a pairwise suite may have."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    kind: Literal["pairwise", "score", "perplexity", "classify", "matrix"] = "pairwise"
+    prompts: str | list[dict[str, Any]]
+    candidate: str | None = None
+    baseline: str | None = None
+    judges: list[str] = Field(default_factory=list)
+    orders: Orders = "both"
+    repeats: Annotated[int, Field(ge=1, strict=True)] | None = None
+    sampling: SamplingKeys = SamplingKeys()
+    judge_sampling: SamplingKeys = SamplingKeys()
+    equivalence: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    seed: Annotated[int, Field(strict=True)] = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Suite:
+    """A suite whose prompts are loaded. Specs are still text; `folder` is what relative paths in them mean.
+
+    `repeats` None means: as many samples as recorded responses hold, one where they are generated.
+    """
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    candidate: str | None
+    baseline: str | None
+    judges: tuple[str, ...]
+    orders: Orders
+    repeats: int | None
+    sampling: Sampling
+    judge_sampling: Sampling
+    equivalence: float
+    seed: int
+    folder: Path
+
+
+def locate(given: str) -> Path:
+    """The suite file a user names: a path, or the name of a bundled suite ("in_domain")."""
+    path = Path(given)
+    bundled = BUNDLED / f"{given}.yaml"
+    if not path.exists() and path.name == given and not path.suffix and bundled.exists():
+        return bundled
+    if not path.exists():
+        names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.yaml")))
+        raise InputError([Problem(path=given, what=f"there is no such suite; give a path, or one of: {names}")])
+    return path
+
+
+def load(path: Path) -> Suite:
+    """Read a suite and its prompts. Raises InputError with every problem of both."""
+    values, line_of = load_yaml(path)
+    problems: list[Problem] = []
+    keys: SuiteKeys | None = None
+    try:
+        keys = SuiteKeys.model_validate(values)
+    except ValidationError as error:
+        problems += problems_of(error, str(path), line_of, known=tuple(SuiteKeys.model_fields))
+    prompts, more = _prompts(path, values.get("prompts"), line_of)
+    problems += [*more, *_spec_problems(path, values, line_of)]
+    if problems or keys is None:
+        raise InputError(problems)
+    if keys.kind != "pairwise":
+        what = f"kind: {keys.kind!r} cannot be run in this version; use kind: pairwise"
+        raise InputError([Problem(path=str(path), line=line_of(["kind"]), what=what)])
+    return _suite(keys, prompts, path)
+
+
+def _suite(keys: SuiteKeys, prompts: Sequence[Prompt], path: Path) -> Suite:
+    return Suite(
+        name=keys.name,
+        prompts=tuple(prompts),
+        candidate=keys.candidate,
+        baseline=keys.baseline,
+        judges=tuple(keys.judges),
+        orders=keys.orders,
+        repeats=keys.repeats,
+        sampling=override(Sampling(temperature=0.75), keys.sampling.model_dump(exclude_none=True)),
+        judge_sampling=override(
+            Sampling(temperature=0.0, max_tokens=1024), keys.judge_sampling.model_dump(exclude_none=True)
+        ),
+        equivalence=keys.equivalence,
+        seed=keys.seed,
+        folder=path.resolve().parent,
+    )
+
+
+def override(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
+    """`sampling` with the named parameters changed."""
+    return replace(sampling, **changes)
+
+
+def _spec_problems(path: Path, values: Mapping[str, Any], line_of: LineOf) -> list[Problem]:
+    found: list[Problem] = []
+    judges = values.get("judges")
+    named: list[tuple[Any, Role, list[int | str]]] = [
+        (values.get("candidate"), "candidate", ["candidate"]),
+        (values.get("baseline"), "baseline", ["baseline"]),
+    ]
+    named += [(spec, "judge", ["judges", i]) for i, spec in enumerate(judges)] if isinstance(judges, list) else []
+    for spec, role, where in named:
+        if isinstance(spec, str):
+            try:
+                parse(spec, role=role, folder=path.parent)
+            except HarnessError as error:
+                found.append(Problem(path=str(path), line=line_of(where), what=str(error)))
+    return found
+
+
+def _prompts(path: Path, given: Any, line_of: LineOf) -> tuple[list[Prompt], list[Problem]]:
+    if isinstance(given, str):
+        return load_prompts(path.parent / given)
+    if not isinstance(given, list):
+        return [], []
+    prompts: dict[str, Prompt] = {}
+    problems: list[Problem] = []
+    for index, value in enumerate(given):
+        line = line_of(["prompts", index])
+        try:
+            record = PromptRecord.model_validate(value)
+        except ValidationError as error:
+            problems += [
+                Problem(path=str(path), line=line_of(["prompts", index, *e["loc"]]), what=describe(dict(e)))
+                for e in error.errors()
+            ]
+            continue
+        if record.id in prompts:
+            problems.append(Problem(path=str(path), line=line, what=f"the prompt id {record.id!r} stands twice"))
+        problems += [Problem(path=str(path), line=line, what=what) for what in _prompt_problems(record)]
+        prompts[record.id] = to_prompt(record)
+    if not given:
+        problems.append(Problem(path=str(path), line=line_of(["prompts"]), what="there are no prompts; add one"))
+    return list(prompts.values()), problems
+
+
+def load_prompts(path: Path) -> tuple[list[Prompt], list[Problem]]:
+    """The prompts of a JSONL file, and every problem with them."""
+    try:
+        records, problems = gather(path, PromptRecord, check=_prompt_problems)
+    except InputError as error:
+        return [], [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
+    if not records and not problems:
+        problems = [Problem(path=str(path), what="holds no prompts; add at least one line")]
+    return [to_prompt(record) for record in records], problems
+
+
+def _prompt_problems(record: PromptRecord) -> list[str]:
+    found = list(rubric.problems(record.checks)) if record.checks is not None else []
+    if record.sampling is not None:
+        try:
+            SamplingKeys.model_validate(record.sampling)
+        except ValidationError as error:
+            found += [f"sampling: {describe(dict(item))}" for item in error.errors()]
+    if isinstance(record.reference, list) and len(record.reference) != len(record.turns or [""]):
+        found.append(f"'reference' has {len(record.reference)} texts for {len(record.turns or [''])} turns; give one each")
+    return found
+
+
+def to_prompt(record: PromptRecord) -> Prompt:
+    """The frozen value of a checked prompt record."""
+    reference = (record.reference,) if isinstance(record.reference, str) else tuple(record.reference or ())
+    return Prompt(
+        id=record.id,
+        turns=(record.prompt,) if record.prompt is not None else tuple(record.turns or ()),
+        system=record.system,
+        category=record.category,
+        cluster=record.cluster,
+        reference=reference,
+        checks=tuple(record.checks or ()),
+        sampling=dict(record.sampling or {}),
+        repeats=record.repeats,
+    )

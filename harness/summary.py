@@ -1,0 +1,183 @@
+"""The one object a comparison ends in: the figures of every judge, the panel, the decision, and what to doubt.
+
+`summarize` is pure; `Summary.as_json` is the contract's `summary.json`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.decision import ControlCount, Decision, control_counts, counting, decide
+from harness.figures import PromptScore, Result, judge_result, longer_wins, panel_result
+from harness.records import JudgmentRecord
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Length:
+    """Of `decisive` verdicts on responses of different length, how many named the `longer` one."""
+
+    longer: int
+    decisive: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Summary:
+    """Everything a report says. `deciding` is the panel's result or the one counting judge's; None where none counts.
+
+    `n_judgments` counts judgment records, `identical` comparisons whose responses were the same text (ties without a call),
+    `notes` are sentences on what may be wrong, missing or not comparable.
+    """
+
+    n_prompts: int
+    n_judgments: int
+    decision: Decision
+    reason: str
+    complete: bool
+    equivalence: float
+    judges: Mapping[str, Result]
+    panel: Result | None
+    categories: Mapping[str, Result]
+    by_category: Mapping[str, Mapping[str, Result]]
+    controls: Mapping[str, ControlCount | None]
+    counting: tuple[str, ...]
+    unusable: tuple[str, ...]
+    statuses: Mapping[str, Mapping[str, int]]
+    lengths: Mapping[str, Length]
+    identical: int
+    notes: tuple[str, ...]
+
+    @property
+    def deciding(self) -> Result | None:
+        """What the decision rests on."""
+        if self.panel is not None:
+            return self.panel
+        return self.judges[self.counting[0]] if self.counting else None
+
+    def as_json(self) -> dict[str, Any]:
+        """`summary.json`: the contract's keys first, then those this project adds."""
+        known: dict[str, Any] = {
+            "kind": "pairwise",
+            "n_prompts": self.n_prompts,
+            "decision": self.decision,
+            "complete": self.complete,
+            "judges": {name: result.as_json() for name, result in self.judges.items()},
+        }
+        if self.panel is not None:
+            known["panel"] = self.panel.as_json()
+        known["categories"] = {name: result.as_json() for name, result in self.categories.items()}
+        known["controls"] = {name: count.as_json() if count else None for name, count in self.controls.items()}
+        return known | {
+            "reason": self.reason,
+            "equivalence": self.equivalence,
+            "counting": list(self.counting),
+            "unusable": list(self.unusable),
+            "n_judgments": self.n_judgments,
+            "identical": self.identical,
+            "statuses": {name: dict(counts) for name, counts in self.statuses.items()},
+            "length": {name: {"longer": v.longer, "decisive": v.decisive} for name, v in self.lengths.items()},
+            "notes": list(self.notes),
+        }
+
+
+def summarize(
+    judgments: Sequence[JudgmentRecord],
+    *,
+    prompts: Mapping[str, str | None],
+    judges: Sequence[str],
+    control_rights: Mapping[str, Sequence[bool | None]],
+    complete: bool,
+    equivalence: float,
+    identical: int = 0,
+    notes: Sequence[str] = (),
+) -> Summary:
+    """All figures of one comparison.
+
+    `prompts` maps every prompt id to its category; `judges` names every judge, also one without a usable verdict;
+    `control_rights` holds the control verdicts of the judges that have controls.
+    """
+    by_judge: dict[str, list[JudgmentRecord]] = {name: [] for name in judges}
+    for judgment in judgments:
+        by_judge[judgment.judge].append(judgment)
+    ids = list(prompts)
+    results: dict[str, Result] = {}
+    scores: dict[str, dict[str, PromptScore]] = {}
+    for name, rows in by_judge.items():
+        results[name], scores[name] = judge_result(rows, ids)
+    controls = control_counts(control_rights)
+    unusable = tuple(name for name in judges if name in controls and not controls[name].usable)
+    count = counting(judges, unusable)
+    panel = panel_result([scores[name] for name in count], ids) if len(count) > 1 else None
+    by_category = _by_category(by_judge, prompts)
+    decision, reason = decide(
+        panel or (results[count[0]] if count else None), complete=complete, equivalence=equivalence
+    )
+    return Summary(
+        n_prompts=len(ids),
+        n_judgments=len(judgments),
+        decision=decision,
+        reason=_reason_without_judges(judges, unusable) if not count else reason,
+        complete=complete,
+        equivalence=equivalence,
+        judges=results,
+        panel=panel,
+        categories=_categories(count, scores, by_category, prompts),
+        by_category=by_category,
+        controls={name: controls.get(name) for name in judges},
+        counting=count,
+        unusable=unusable,
+        statuses={name: _statuses(rows) for name, rows in by_judge.items()},
+        lengths={name: Length(longer=v[0], decisive=v[1]) for name, rows in by_judge.items() if (v := longer_wins(rows))[1]},
+        identical=identical,
+        notes=tuple(notes),
+    )
+
+
+def _reason_without_judges(judges: Sequence[str], unusable: Sequence[str]) -> str:
+    if unusable:
+        return f"no usable judge is left: {', '.join(unusable)} failed the control pairs"
+    return "no judge counts: known-bias judges decide nothing" if judges else "there is no judge"
+
+
+def _statuses(rows: Sequence[JudgmentRecord]) -> dict[str, int]:
+    found: dict[str, int] = defaultdict(int)
+    for row in rows:
+        found[row.status] += 1
+    return dict(sorted(found.items()))
+
+
+def _by_category(
+    by_judge: Mapping[str, Sequence[JudgmentRecord]], prompts: Mapping[str, str | None]
+) -> dict[str, dict[str, Result]]:
+    ids: dict[str, list[str]] = defaultdict(list)
+    for prompt, category in prompts.items():
+        if category is not None:
+            ids[category].append(prompt)
+    found: dict[str, dict[str, Result]] = {}
+    for name, rows in by_judge.items():
+        split: dict[str, list[JudgmentRecord]] = defaultdict(list)
+        for row in rows:
+            category = prompts.get(row.id)
+            if category is not None:
+                split[category].append(row)
+        found[name] = {category: judge_result(split[category], members)[0] for category, members in sorted(ids.items())}
+    return found
+
+
+def _categories(
+    count: Sequence[str],
+    scores: Mapping[str, Mapping[str, PromptScore]],
+    by_category: Mapping[str, Mapping[str, Result]],
+    prompts: Mapping[str, str | None],
+) -> dict[str, Result]:
+    if not count:
+        return {}
+    if len(count) == 1:
+        return dict(by_category[count[0]])
+    names = sorted({category for category in prompts.values() if category is not None})
+    return {
+        name: panel_result([scores[judge] for judge in count], [p for p, c in prompts.items() if c == name])
+        for name in names
+    }

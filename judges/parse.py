@@ -1,0 +1,82 @@
+"""Reading a judge's reply. The last verdict decides; a last verdict that is off the menu is no verdict.
+
+Always read: a `Winner: A|B|Tie` line (any case, bold or not), `[[A]]`, `[[B]]`, `[[C]]` (C is a tie), and a JSON
+object with the key "winner". Thinking blocks are not part of a reply.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from judges.types import Verdict
+
+_LINE = re.compile(r"^[ \t>*_#`\-]*winner[ \t*_`]*[:：](?P<value>.*)$", re.IGNORECASE | re.MULTILINE)
+_BRACKETS = re.compile(r"\[\[(?P<value>[^\[\]\n]{0,40})\]\]")
+_OBJECT = re.compile(r'\{(?=\s*")')
+_DECODER = json.JSONDecoder()
+_MENU: dict[str, Verdict] = {"a": "A", "b": "B", "tie": "tie"}
+# A reply is untrusted: an unbounded search for objects in "{{{{…" would be quadratic.
+_MOST_OBJECTS = 200
+
+
+def verdict(reply: str) -> Verdict | None:
+    """The verdict a reply names last, or None where there is none or the last one is off the menu.
+
+    `reply` is text after thinking blocks were taken out.
+    """
+    found: list[tuple[int, Verdict | None]] = [
+        (match.end(), _MENU.get(_bare(match["value"]))) for match in _LINE.finditer(reply)
+    ]
+    found += [(match.end(), _bracketed(match["value"])) for match in _BRACKETS.finditer(reply)]
+    found += [(end, _named(value["winner"])) for end, value in objects(reply) if "winner" in value]
+    return max(found, key=lambda item: item[0])[1] if found else None
+
+
+def _bare(value: str) -> str:
+    """'**A**.' and ' Response A ' are A; 'A or B' stays what it is, off the menu."""
+    text = value.strip().strip("*_`\"'[](). \t").casefold()
+    return re.sub(r"^(?:response|answer|assistant|option)\s+(?=[ab]$)", "", text)
+
+
+def _bracketed(value: str) -> Verdict | None:
+    text = value.strip().casefold()
+    return "tie" if text == "c" else _MENU.get(text)
+
+
+def _named(value: Any) -> Verdict | None:
+    return _MENU.get(_bare(value)) if isinstance(value, str) else None
+
+
+def objects(reply: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Every outermost JSON object in a reply with the position where it ends. Looks at the last 200 places."""
+    starts = [match.start() for match in _OBJECT.finditer(reply)][-_MOST_OBJECTS:]
+    reached = 0
+    for start in starts:
+        if start < reached:
+            continue
+        try:
+            value, end = _DECODER.raw_decode(reply, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict):
+            reached = end
+            yield end, value
+
+
+def scores(reply: str, criteria: tuple[str, ...]) -> dict[str, dict[str, int]] | None:
+    """The criteria scores (1–5 in each slot) of the last JSON object that holds them whole, or None."""
+    for _, value in reversed(list(objects(reply))):
+        given = value.get("scores")
+        if isinstance(given, dict) and all(_whole(given.get(slot), criteria) for slot in ("A", "B")):
+            return {slot: {name: given[slot][name] for name in criteria} for slot in ("A", "B")}
+    return None
+
+
+def _whole(given: Any, criteria: tuple[str, ...]) -> bool:
+    return isinstance(given, dict) and all(
+        isinstance(given.get(name), int) and not isinstance(given.get(name), bool) and 1 <= given[name] <= 5
+        for name in criteria
+    )
