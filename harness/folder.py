@@ -56,11 +56,7 @@ def create(out: Path, manifest: Mapping[str, Any]) -> Iterator[Path]:
     It appears at once and whole: it is built beside its place and renamed. Raises InputError where `out` holds a run
     already, is not empty or cannot be written.
     """
-    if (out / MANIFEST).exists():
-        what = f"holds a run already; `harness resume {out}` goes on with it, or give another --out"
-        raise InputError([Problem(path=str(out), what=what)])
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise InputError([Problem(path=str(out), what="is there already and is no run; give an empty or new --out")])
+    free(out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
@@ -75,6 +71,15 @@ def create(out: Path, manifest: Mapping[str, Any]) -> Iterator[Path]:
             yield out
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def free(out: Path) -> None:
+    """Raise InputError where `out` holds a run already or is not empty: nothing is overwritten."""
+    if (out / MANIFEST).exists():
+        what = f"holds a run already; `harness resume {out}` goes on with it, or give another --out"
+        raise InputError([Problem(path=str(out), what=what)])
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError([Problem(path=str(out), what="is there already and is no run; give an empty or new --out")])
 
 
 def _appear(building: Path, out: Path) -> None:

@@ -193,15 +193,21 @@ class PreferenceRecord(Record):
 R = TypeVar("R", bound=Record)
 
 
-def read_lines(path: Path) -> Iterable[tuple[int, dict[str, Any] | Problem]]:
-    """Each line of a JSONL file with its number: its object, or the problem with it. Blank lines are passed over."""
+def read_lines(path: Path, *, journal: bool = False) -> Iterable[tuple[int, dict[str, Any] | Problem]]:
+    """Each line of a JSONL file with its number: its object, or the problem with it. Blank lines are passed over.
+
+    In a run's own `journal` a last line without its newline was torn by a crash and is passed over too.
+    """
     text = read_text(path)
-    for number, line in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
             value = json.loads(line, parse_constant=_no_constant)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
+            if journal and number == len(lines):
+                continue
             detail = getattr(error, "msg", str(error))
             yield number, Problem(path=str(path), line=number, what=f"is not JSON: {detail}; found {_short(line)}")
             continue
@@ -230,7 +236,7 @@ def gather(
     records: dict[Hashable, R] = {}
     lines: dict[Hashable, int] = {}
     problems: list[Problem] = []
-    for number, value in read_lines(path):
+    for number, value in read_lines(path, journal=last_wins):
         if isinstance(value, Problem):
             problems.append(value)
             continue

@@ -6,13 +6,13 @@ as it arrives.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from harness.errors import CallFailed
+from harness.pool import together
 from judges.types import Message, Model, Prompt, Request, Sampling
 
 Finish = Literal["stop", "length", "error"]
@@ -71,9 +71,7 @@ class ModelContestant:
 
     async def answer(self, questions: Sequence[Question], done: Done) -> None:
         queue = iter(questions)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(self.concurrency, len(questions))):
-                group.create_task(self._work(queue, done))
+        await together(self._work(queue, done) for _ in range(min(self.concurrency, len(questions))))
 
     async def _work(self, queue: Iterator[Question], done: Done) -> None:
         for question in queue:

@@ -13,7 +13,7 @@ from harness.decision import ControlCount
 from harness.figures import Result
 from harness.report.data import Comparison
 from harness.report.numerals import listed, p_value, percent, plural, points, span
-from harness.stats.intervals import visible_difference
+from harness.stats.intervals import TOLERANCE, visible_difference
 from harness.summary import Summary
 
 Group = Literal["counts", "unusable", "human", "known bias"]
@@ -101,13 +101,13 @@ def controls_of(count: ControlCount) -> str:
 def power(result: Result) -> str | None:
     """What size of difference this many prompts can show, where their spread can tell."""
     n, sd = result.estimate.n, result.sd
-    if not sd or n < 2:
+    if sd is None or sd <= TOLERANCE:
         return None
     now, later = visible_difference(sd, n, POWER), visible_difference(sd, 4 * n, POWER)
     more = f"about 4 times as many prompts would show ±{points(later)}"
     if now > 0.5:
         rest = f"; {more}" if later <= 0.5 else ""
-        return f"at this n ({n}) no difference at all can be seen with {POWER:.0%} power{rest}".replace("%", " %")
+        return f"at this n no difference at all can be seen ({100 * POWER:.0f} % power){rest}"
     seen = f"only differences of about ±{points(now)} points or more can be seen ({100 * POWER:.0f} % power)"
     return f"at this n {seen}; {more}"
 
@@ -142,7 +142,7 @@ def length_alone(summary: Summary) -> list[str]:
 
 
 def counted(comparisons: Iterable[Comparison]) -> list[str]:
-    """ "57 judgments of 42 response pairs on 25 prompts", judges with equal counts together."""
+    """ "57 judgments of 42 response pairs on 25 distinct prompts", judges with equal counts together."""
     judgments: dict[str, int] = defaultdict(int)
     pairs: dict[str, set[object]] = defaultdict(set)
     prompts: dict[str, set[str]] = defaultdict(set)
@@ -160,7 +160,7 @@ def counted(comparisons: Iterable[Comparison]) -> list[str]:
     same: dict[str, list[str]] = defaultdict(list)
     for name, count in judgments.items():
         of = "" if name in blank else f" of {plural(len(pairs[name]), 'response pair')}"
-        same[f"{plural(count, 'judgment')}{of} on {plural(len(prompts[name]), 'prompt')}"].append(name)
+        same[f"{plural(count, 'judgment')}{of} on {plural(len(prompts[name]), 'distinct prompt')}"].append(name)
     if len(same) == 1 and len(judgments) > 1:
         return [f"every judge: {next(iter(same))}"]
     return [f"{listed(names)}: {text}" for text, names in same.items()]

@@ -1,0 +1,218 @@
+"""The command line: the only place that knows every room. Parses arguments, calls one function each, says what came of it.
+
+Turns recipe/… specs into hf/… specs through `train`. Progress and messages go to stderr; figures to stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness import __version__
+from harness.errors import HarnessError, InputError
+
+if TYPE_CHECKING:
+    from harness.models.spec import Spec
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Is this checkpoint better than what I had? Blind, order-balanced comparisons with honest intervals.",
+)
+cache_app = typer.Typer(no_args_is_help=True, help="The cache of paid answers.")
+app.add_typer(cache_app, name="cache")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on stdout.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Most calls in flight to one endpoint.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"judge-harness {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    return
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="A suite file, or the name of a bundled suite (in_domain).")],
+    candidate: Annotated[str | None, typer.Option(help="What is tested: hf/BASE+ADAPTER, recorded/FILE, …")] = None,
+    baseline: Annotated[str | None, typer.Option(help="What it is tested against.")] = None,
+    judge: Annotated[list[str] | None, typer.Option(help="A judge; may be given several times.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The run's folder (default: runs/SUITE/TIME).")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Generations a prompt.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only N prompts, drawn by category.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The run's seed (default: the suite's).")] = None,
+    concurrency: Concurrency = 32,
+    as_json: Json = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be asked; ask nothing.")] = False,
+) -> None:
+    """Compare a candidate with a baseline on a suite, and say what the comparison allows to be said."""
+    from harness import verbs
+    from harness.launch import Options
+
+    options = Options(
+        candidate=candidate,
+        baseline=baseline,
+        judges=tuple(judge or ()),
+        repeats=repeats,
+        limit=limit,
+        seed=seed,
+        concurrency=concurrency,
+    )
+    if dry_run:
+        raise typer.Exit(verbs.dry_run(suite, options, as_json=as_json))
+    raise typer.Exit(verbs.run(suite, options, out=out, as_json=as_json, resolve=resolve_recipe))
+
+
+@app.command()
+def resume(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")], concurrency: Concurrency = 32, as_json: Json = False
+) -> None:
+    """Go on with a run that was interrupted; nothing that is answered on disk is asked again."""
+    from harness import verbs
+
+    raise typer.Exit(verbs.resume(run, concurrency=concurrency, as_json=as_json))
+
+
+@app.command()
+def analyze(
+    files: Annotated[list[Path], typer.Argument(help="A run's folder, or judgments files.")],
+    out: Annotated[Path | None, typer.Option(help="Also write summary.json and both reports into this folder.")] = None,
+    equivalence: Annotated[float, typer.Option(help="Half-width around 1/2 that counts as equivalent (files).")] = 0.05,
+    as_json: Json = False,
+) -> None:
+    """The figures of a run, or of judgments that were made elsewhere."""
+    from harness import verbs
+
+    raise typer.Exit(verbs.analyze(files, out=out, equivalence=equivalence, as_json=as_json))
+
+
+@app.command()
+def validate(files: Annotated[list[Path], typer.Argument(help="Suites, recipes or JSONL files.")]) -> None:
+    """Check files without running them; every problem on a line of its own."""
+    from harness.validate import problems_in
+
+    problems = [problem for path in files for problem in problems_in(path, check_recipe)]
+    for problem in problems:
+        typer.echo(str(problem))
+    if not problems:
+        typer.echo(f"{len(files)} file{'s' if len(files) > 1 else ''} checked: no problem found", err=True)
+    raise typer.Exit(2 if problems else 0)
+
+
+@cache_app.command("stats")
+def cache_stats(as_json: Json = False) -> None:
+    """How many answers are cached, how large they are, and where."""
+    from harness import verbs
+
+    raise typer.Exit(verbs.cache_stats(as_json=as_json))
+
+
+@cache_app.command("clear")
+def cache_clear() -> None:
+    """Remove every cached answer."""
+    from harness import verbs
+
+    raise typer.Exit(verbs.cache_clear())
+
+
+@cache_app.command("verify")
+def cache_verify() -> None:
+    """Check that every cached answer can be read and is what its key says; exit 1 where one is not."""
+    from harness import verbs
+
+    raise typer.Exit(verbs.cache_verify())
+
+
+def checkpoints_folder() -> Path:
+    """Where recipes put their checkpoints: $HARNESS_CHECKPOINTS, else ./checkpoints."""
+    return Path(os.environ.get("HARNESS_CHECKPOINTS") or "checkpoints")
+
+
+def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> Spec:
+    """A recipe/… spec as the hf/… spec of its checkpoint, which is built first where it is not there yet."""
+    if spec.kind != "recipe":
+        return spec
+    from dataclasses import replace
+
+    from harness.models.weights import require_extra
+
+    require_extra(repr(spec.text))
+    from train.build import ensure
+
+    built = ensure(spec.path, checkpoints=checkpoints_folder().resolve(), on_progress=on_progress)
+    return replace(spec, kind="hf", rest=built.removeprefix("hf/"), folder=Path())
+
+
+def check_recipe(path: Path) -> Any:
+    """Raise InputError with every problem of a recipe."""
+    from train.recipe import load
+
+    return load(path)
+
+
+def main() -> None:
+    """The `harness` command. Every failure is one sentence and an exit code; nothing prints a traceback."""
+    try:
+        app(standalone_mode=False)
+    except SystemExit:
+        raise
+    except HarnessError as error:
+        sys.exit(_fail(error))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader closed early (`| head`); python would complain once more while flushing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
+        sys.exit(4)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except Exception as error:
+        if (code := _usage(error)) is not None:
+            sys.exit(code)
+        raise
+
+
+def _usage(error: Exception) -> int | None:
+    """Wrong usage as Typer words it; None where the error is no usage error."""
+    show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+    if callable(show) and isinstance(code, int):
+        show()
+        return 2
+    return 130 if type(error).__name__ == "Abort" else None
+
+
+def _fail(error: HarnessError) -> int:
+    lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
+    for line in lines:
+        print(f"error: {line}", file=sys.stderr)
+    return error.exit_code
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout, alone."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

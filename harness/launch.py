@@ -1,0 +1,249 @@
+"""From a suite and the command line to a job, and from a job to a run that is carried out.
+
+The only place that builds contestants and judges from their specs. Checks everything that can be checked before the
+first call: files, keys, fingerprints.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness import checkpoint
+from harness.collect import Found, find, is_complete, report_of, summary_of, write
+from harness.errors import HarnessError, InputError, Problem, RunStopped
+from harness.job import Job, distinct, to_manifest
+from harness.journal import Journal
+from harness.models.api import api_model
+from harness.models.cache import ReplyCache
+from harness.models.contestant import Contestant, ModelContestant
+from harness.models.meter import Meter
+from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sha256, load_responses, load_verdicts
+from harness.models.spec import Spec, parse
+from harness.models.weights import locate, require_extra
+from harness.plan import limited
+from harness.progress import Progress
+from harness.run import Bench, Cast, Executor, usable_records
+from harness.suite import Suite
+from judges import template
+from judges.build import build
+from judges.types import Model
+
+# What turns a recipe/… spec into an hf/… one. The command line hands it in; nothing here knows recipes.
+Resolve = Callable[[Spec], Spec]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """What the command line may change of a suite."""
+
+    candidate: str | None = None
+    baseline: str | None = None
+    judges: tuple[str, ...] = ()
+    repeats: int | None = None
+    limit: int | None = None
+    seed: int | None = None
+    concurrency: int = 32
+
+
+def plan_job(
+    suite: Suite, options: Options, meter: Meter, resolve: Resolve
+) -> tuple[Job, Cast, dict[str, Any], Workshop]:
+    """The job of a suite, its cast, and its manifest. Raises InputError on anything that can be known before a call."""
+    seed = suite.seed if options.seed is None else options.seed
+    suite = replace(suite, seed=seed, repeats=options.repeats or suite.repeats)
+    specs = {role: _spec(suite, options, role, resolve) for role in ("candidate", "baseline")}
+    judges = _judges(suite, options)
+    full = len(suite.prompts)
+    suite = replace(suite, prompts=limited(suite.prompts, options.limit, seed))
+    job = Job(
+        suite=suite, candidate=specs["candidate"], baseline=specs["baseline"], judges=judges, repeats={}, full=full
+    )
+    workshop = Workshop(concurrency=options.concurrency, meter=meter)
+    cast = workshop.cast(job)
+    repeats, notes = _repeats(suite, cast)
+    job = replace(job, repeats=repeats)
+    notes += _unused_verdicts(cast, job)
+    extra = {
+        "judge_names": list(cast.names),
+        "asked_judges": [bench.judge.name for bench in cast.benches],
+        "fingerprints": workshop.fingerprints,
+        "warnings": workshop.warnings,
+        "notes": [*notes, *workshop.notes(job)],
+        "limit": options.limit,
+    }
+    return job, cast, to_manifest(job, fingerprints=extra), workshop
+
+
+def _spec(suite: Suite, options: Options, role: Any, resolve: Resolve) -> Spec:
+    given = options.candidate if role == "candidate" else options.baseline
+    text = given or (suite.candidate if role == "candidate" else suite.baseline)
+    if text is None:
+        raise InputError(f"the suite {suite.name!r} names no {role}; add --{role} SPEC")
+    return resolve(parse(text, role=role, folder=Path() if given else suite.folder))
+
+
+def _judges(suite: Suite, options: Options) -> tuple[Spec, ...]:
+    texts, folder = (options.judges, Path()) if options.judges else (suite.judges, suite.folder)
+    if not texts:
+        raise InputError(f"the suite {suite.name!r} names no judge; add --judge SPEC (rubric, openai/<model>, …)")
+    distinct(texts, "judge")
+    return tuple(parse(text, role="judge", folder=folder) for text in texts)
+
+
+def _repeats(suite: Suite, cast: Cast) -> tuple[dict[str, int], list[str]]:
+    """Samples of every prompt: the prompt's own number, the suite's, else as many as both recorded sides hold."""
+    sides = [side for side in (cast.candidate, cast.baseline) if isinstance(side, RecordedResponses)]
+    repeats: dict[str, int] = {}
+    unused = 0
+    for prompt in suite.prompts:
+        held = [side.samples(prompt.id) for side in sides]
+        wanted = prompt.repeats or suite.repeats or (min(held) if len(held) == 2 else 1)
+        repeats[prompt.id] = wanted
+        unused += sum(max(0, count - wanted) for count in held)
+    return repeats, [f"{unused} recorded responses were not used (more samples than repeats)"] if unused else []
+
+
+def _unused_verdicts(cast: Cast, job: Job) -> list[str]:
+    notes = []
+    for verdicts in cast.recorded:
+        unused = len(verdicts.judgments) - len(usable_records(verdicts.judgments, job.repeats))
+        if unused and len(job.suite.prompts) == job.full:
+            notes.append(f"{verdicts.name}: {unused} recorded verdicts are about prompts or samples that are not in this run")
+    return notes
+
+
+class Workshop:
+    """Builds contestants and judges from specs, each endpoint, cache and checkpoint opened once."""
+
+    def __init__(self, *, concurrency: int, meter: Meter) -> None:
+        self.concurrency, self.meter = concurrency, meter
+        self.fingerprints: dict[str, str] = {}
+        self.warnings: dict[str, list[str]] = {}
+        self._cache: ReplyCache | None = None
+        self._models: dict[str, Any] = {}
+
+    @property
+    def cache(self) -> ReplyCache:
+        """The user's reply cache, opened at first use."""
+        if self._cache is None:
+            self._cache = ReplyCache.open()
+        return self._cache
+
+    def cast(self, job: Job) -> Cast:
+        """Everyone a job needs. Raises InputError where a file, a key or a checkpoint is missing."""
+        candidate = self._contestant(job.candidate, "candidate", job.suite)
+        baseline = self._contestant(job.baseline, "baseline", job.suite)
+        benches = tuple(self._bench(spec, job.suite) for spec in job.judges if spec.kind != "recorded")
+        recorded = tuple(
+            verdicts for spec in job.judges if spec.kind == "recorded" for verdicts in self._verdicts(spec)
+        )
+        cast = Cast(candidate=candidate, baseline=baseline, benches=benches, recorded=recorded)
+        distinct(cast.names, "judge")
+        return cast
+
+    def _contestant(self, spec: Spec, role: Any, suite: Suite) -> Contestant:
+        if spec.kind == "recorded":
+            self.fingerprints[role] = file_sha256(spec.path)
+            return load_responses(spec.path, role, suite.prompts)
+        if spec.kind == "hf":
+            return self._local(spec, role, suite.seed)
+        self.fingerprints[role] = spec.text
+        return ModelContestant(model=self._model(spec), concurrency=self.concurrency)
+
+    def _local(self, spec: Spec, role: str, seed: int) -> Contestant:
+        require_extra(repr(spec.text))
+        from harness.models.huggingface import LocalContestant
+
+        base_text, adapter_text = spec.parts
+        base = locate(base_text, spec.text)
+        adapter = locate(adapter_text, spec.text) if adapter_text else None
+        self.fingerprints[role] = checkpoint.fingerprint_of(base, adapter)
+        self.warnings[role] = list(checkpoint.warnings_of(base, adapter))
+        return LocalContestant(
+            base=base, adapter=adapter, fingerprint=self.fingerprints[role], seed=seed, cache=self.cache
+        )
+
+    def _bench(self, spec: Spec, suite: Suite) -> Bench:
+        asks = spec.kind in ("openai", "anthropic")
+        model = self._model(spec) if asks else None
+        judge = build(spec.kind, name=spec.text, rest=spec.rest, model=model, sampling=suite.judge_sampling)
+        if spec.kind == "rubric" and not any(prompt.checks for prompt in suite.prompts):
+            raise InputError(f"the rubric judge needs prompts with 'checks', and {suite.name!r} has none; give another --judge")
+        if asks:
+            self.fingerprints[f"template of {spec.text}"] = template.load().sha256
+        return Bench(judge=judge, controls=spec.kind != "control", workers=self.concurrency if asks else 1)
+
+    def _verdicts(self, spec: Spec) -> tuple[RecordedVerdicts, ...]:
+        self.fingerprints[spec.text] = file_sha256(spec.path)
+        return load_verdicts(spec.path)
+
+    def _model(self, spec: Spec) -> Model:
+        key = f"{spec.kind}@{spec.endpoint}/{spec.rest}"
+        if key not in self._models:
+            self._models[key] = api_model(spec, cache=self.cache, meter=self.meter, concurrency=self.concurrency)
+        return self._models[key]  # type: ignore[no-any-return]
+
+    def notes(self, job: Job) -> list[str]:
+        """What the reader must know of the contestants themselves."""
+        said = [f"{role}: {warning}" for role, listed in self.warnings.items() for warning in listed]
+        same = self.fingerprints.get("candidate") == self.fingerprints.get("baseline")
+        if same and job.candidate.kind != "recorded":
+            said.append("candidate and baseline are the same model; any difference is chance")
+        return said
+
+    async def aclose(self) -> None:
+        """Close connections and the cache."""
+        for model in self._models.values():
+            await model.aclose()
+        if self._cache is not None:
+            self._cache.close()
+
+
+def carry_out(job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress) -> HarnessError | KeyboardInterrupt | None:
+    """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
+
+    async def work() -> None:
+        journal = Journal(run)
+        try:
+            await Executor(job=job, cast=cast, run=run, journal=journal, progress=progress).work()
+        finally:
+            try:
+                journal.close()
+            finally:
+                await workshop.aclose()
+
+    try:
+        asyncio.run(work())
+    except (RunStopped, InputError, KeyboardInterrupt) as stopped:
+        return stopped
+    return None
+
+
+def conclude(run: Path, manifest: Mapping[str, Any], *, stopped: bool) -> tuple[Found, Any]:
+    """Write the figures and reports of what is on disk, and `complete` into the manifest. Returns them."""
+    found = find(run)
+    complete = not stopped and is_complete(found)
+    report = report_of(found, summary_of(found, complete=complete))
+    write(run, report, {**manifest, "complete": complete})
+    return found, report
+
+
+def same_inputs(manifest: Mapping[str, Any], workshop: Workshop, run: Path) -> None:
+    """Raise InputError where a checkpoint, a recorded file or a template is no longer what the run began with."""
+    problems = [
+        Problem(
+            path=str(run),
+            what=f"{name} has changed since the run began (SHA-256 {str(was)[:12]} then, {workshop.fingerprints[name][:12]} "
+            "now); put it back, or start a new run",
+        )
+        for name, was in manifest.get("fingerprints", {}).items()
+        if name in workshop.fingerprints and workshop.fingerprints[name] != was
+    ]
+    if problems:
+        raise InputError(problems)
+
+

@@ -1,0 +1,211 @@
+"""Every reason to doubt a result, said in sentences: what is missing, lopsided, too small or not comparable.
+
+The gravest come first. An empty list means that none of these was found, not that the result is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.figures import Result
+from harness.report.data import Comparison, Report
+from harness.report.numerals import listed, percent, plural, span
+from harness.report.phrases import controls_of, group_of, longer_won, no_controls
+from harness.stats.intervals import TOLERANCE, wilson
+from harness.summary import Summary
+
+SMALL = 30
+_STATUS = {
+    "invalid_parse": "without a readable verdict",
+    "truncated": "cut off",
+    "refused": "refused",
+    "provider_error": "failed at the provider",
+    "skipped": "skipped",
+}
+
+
+def doubts(summary: Summary) -> list[str]:
+    """What to doubt in these figures, the gravest first."""
+    return [
+        *_unfinished(summary),
+        *_unusable(summary),
+        *_contradicting(summary),
+        *(sentence for name in _real(summary) for sentence in _unscored(name, summary)),
+        *_small(summary),
+        *_constant(summary),
+        *_divided(summary),
+        *_position(summary),
+        *_one_order(summary),
+        *_length(summary),
+        *_without_controls(summary),
+        *_ties_unread(summary),
+        *summary.notes,
+    ]
+
+
+def report_doubts(report: Report) -> list[str]:
+    """`doubts`, and what only the whole report knows: warnings on its sides, prompts that stand under several ids."""
+    sides = (("candidate", report.candidate), ("baseline", report.baseline))
+    warnings = [f"{role}: {warning}" for role, side in sides if side is not None for warning in side.warnings]
+    return [*warnings, *doubts(report.summary), *_asked_twice(report.comparisons)]
+
+
+def _real(summary: Summary) -> list[str]:
+    return [name for name in summary.judges if not name.startswith("control/")]
+
+
+def _unfinished(summary: Summary) -> Iterable[str]:
+    if not summary.complete:
+        yield "the run is incomplete: these figures are of what is there so far"
+    if not summary.counting:
+        yield f"no judge counts ({summary.reason}): the figures below decide nothing"
+
+
+def _unusable(summary: Summary) -> Iterable[str]:
+    for name in summary.unusable:
+        count = summary.controls.get(name)
+        verdicts = f" ({controls_of(count)} control verdicts)" if count else ""
+        yield f"{name} is unusable and does not count: it cannot tell a response from its damaged copy{verdicts}"
+
+
+def _contradicting(summary: Summary) -> Iterable[str]:
+    for name in _real(summary):
+        result = summary.judges[name]
+        if result.consistency is not None and result.consistency < 0.5:
+            agree = percent(result.consistency, result.estimate.n)
+            yield f"{name} contradicts itself: its two orders agree on only {agree}"
+
+
+def _unscored(name: str, summary: Summary) -> Iterable[str]:
+    statuses = summary.statuses.get(name, {})
+    failed = {status: count for status, count in statuses.items() if status != "ok"}
+    missing = summary.judges[name].unscored
+    if failed:
+        why = ", ".join(f"{count:,} {_STATUS.get(status, status)}" for status, count in failed.items())
+        left = f"; {_are(missing, 'prompt')} unscored" if missing else "; every prompt still has a verdict"
+        bad, of = sum(failed.values()), plural(sum(statuses.values()), "verdict")
+        yield f"{name}: {bad:,} of {of} {'is' if bad == 1 else 'are'} unusable ({why}){left}"
+    elif missing:
+        yield f"{name}: {_are(missing, 'prompt')} unscored, with no judgment at all"
+
+
+def _are(count: int, noun: str) -> str:
+    return f"{plural(count, noun)} {'is' if count == 1 else 'are'}"
+
+
+def _small(summary: Summary) -> Iterable[str]:
+    deciding = summary.deciding
+    if deciding is None:
+        return
+    n = deciding.estimate.n
+    if n < 2:
+        yield f"n = {n}: {'one prompt gives' if n else 'no scored prompt gives'} no interval"
+    elif n < SMALL:
+        yield f"small n: {n} prompts; a few other prompts could turn this result"
+    few = [name for name, result in summary.categories.items() if result.estimate.n < SMALL]
+    if few and len(few) == len(summary.categories):
+        yield f"small n in every category (fewer than {SMALL} prompts each): read the categories as hints"
+    elif few:
+        yield f"small n in {listed(few)} (fewer than {SMALL} prompts each): read these categories as hints"
+
+
+def _constant(summary: Summary) -> Iterable[str]:
+    named = [(name, summary.judges[name]) for name in _real(summary)]
+    if summary.panel is not None:
+        named.insert(0, ("the panel", summary.panel))
+    for name, result in named:
+        estimate = result.estimate
+        if estimate.method == "wilson-at-constant" or (
+            estimate.ci and result.sd is not None and result.sd <= TOLERANCE
+        ):
+            where = _constant_where(result)
+            what = f"{name}: all scores are equal ({where})"
+            yield f"{what}; no spread is not certainty, so the interval is Wilson's at that mean"
+
+
+def _constant_where(result: Result) -> str:
+    n = plural(result.estimate.n, "prompt")
+    if result.ties == result.estimate.n:
+        return f"all {n} tied"
+    if result.wins == result.estimate.n:
+        return f"all {n} won"
+    return f"all {n} lost"
+
+
+def _divided(summary: Summary) -> Iterable[str]:
+    """Counting judges on different sides of 1/2."""
+    sides: dict[bool, list[str]] = {True: [], False: []}
+    for name in summary.counting:
+        estimate = summary.judges[name].estimate
+        if estimate.mean is not None and estimate.mean != 0.5:
+            ci = f", 95 % {span(*estimate.ci, estimate.n)}" if estimate.ci else ""
+            sides[estimate.mean > 0.5].append(f"{name} ({percent(estimate.mean, estimate.n)}{ci}, n = {estimate.n})")
+    if sides[True] and sides[False]:
+        yield (
+            "the judges disagree in direction: "
+            f"{listed(sides[True])} {_favour(sides[True])} the candidate, "
+            f"{listed(sides[False])} {_favour(sides[False])} the baseline"
+        )
+
+
+def _favour(names: list[str]) -> str:
+    return "favours" if len(names) == 1 else "favour"
+
+
+def _position(summary: Summary) -> Iterable[str]:
+    for name in _real(summary):
+        result = summary.judges[name]
+        rate = result.first_position_rate
+        if rate is None or not _off_half(rate, result):
+            continue
+        place = "first" if rate > 0.5 else "second"
+        share = percent(rate if rate > 0.5 else 1 - rate, result.estimate.n)
+        yield f"{name} leans on position: whatever was shown {place} won {share} of its decisive verdicts"
+
+
+def _off_half(rate: float, result: Result) -> bool:
+    """Whether a rate over verdicts lies clearly off 1/2. Prompts are the trials, since verdicts come in pairs."""
+    rows = result.judgments or {}
+    trials = min(result.estimate.n, rows.get("candidate", 0) + rows.get("baseline", 0))
+    if trials < 2:
+        return False
+    low, high = wilson(rate, trials)
+    return low > 0.5 or high < 0.5
+
+
+def _one_order(summary: Summary) -> Iterable[str]:
+    for name in _real(summary):
+        result = summary.judges[name]
+        if result.one_order:
+            of = f"{result.one_order:,} of {plural(result.estimate.n, 'prompt')}"
+            yield f"{name}: {of} scored from one order alone, where a preference for a position cannot cancel out"
+
+
+def _length(summary: Summary) -> Iterable[str]:
+    for name in _real(summary):
+        length = summary.lengths.get(name)
+        if length is None or not length.decisive or length.longer * 2 <= length.decisive:
+            continue
+        if _off_half(length.longer / length.decisive, summary.judges[name]):
+            yield f"{name} leans on length, or the better responses are the longer ones: {longer_won(name, summary)}"
+
+
+def _without_controls(summary: Summary) -> Iterable[str]:
+    none = [name for name in summary.counting if summary.controls.get(name) is None]
+    none = [name for name in none if group_of(name, summary) == "counts" and not name.startswith("human/")]
+    if none:
+        yield f"{no_controls(none)} for {listed(none)}: nothing here shows that a damaged response would be noticed"
+
+
+def _ties_unread(summary: Summary) -> Iterable[str]:
+    if summary.identical:
+        count = plural(summary.identical, "comparison")
+        ties = "a tie" if summary.identical == 1 else "ties"
+        yield f"{count} had identical responses on both sides: {ties} without asking a judge"
+
+
+def _asked_twice(comparisons: Iterable[Comparison]) -> Iterable[str]:
+    ids = {item.id: item.turns for item in comparisons if item.turns}
+    texts = len(set(ids.values()))
+    if texts < len(ids):
+        yield f"{len(ids):,} prompt ids hold only {texts:,} different prompts: repeated ones are not independent"

@@ -1,0 +1,298 @@
+"""Executes a job in its folder: responses, judgments, control pairs. Bounded, resumable, one writer.
+
+Everything that arrives is journalled at once; what stands on disk is never asked again. The first failure that no
+further call can survive stops the run and keeps all that was done.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.errors import CallFailed, InputError
+from harness.job import Job
+from harness.journal import Journal, repair
+from harness.models.contestant import Answer, Contestant, Question
+from harness.models.recorded import RecordedVerdicts
+from harness.outcome import Order, preference_of, slots, winner_of
+from harness.plan import Cell, ControlPair, control_pairs, presentations, seeded
+from harness.pool import together
+from harness.progress import Progress
+from harness.records import JudgmentRecord, ResponseRecord, gather, read_lines
+from judges.controls import Texts
+from judges.types import Judge, Presentation, Ruling
+
+RESPONSES, JUDGMENTS, CONTROLS = "responses.jsonl", "judgments.jsonl", "controls.jsonl"
+UNANSWERED = ("provider_error", "skipped")
+CONTROL_ORDER: dict[str, Order] = {"original_first": "candidate_first", "damaged_first": "baseline_first"}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bench:
+    """A judge with what the run needs to know of it: whether it is asked about control pairs, and how many at once."""
+
+    judge: Judge
+    controls: bool
+    workers: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cast:
+    """Who takes part: the two contestants, the judges that are asked, and those whose verdicts are read from files."""
+
+    candidate: Contestant
+    baseline: Contestant
+    benches: tuple[Bench, ...]
+    recorded: tuple[RecordedVerdicts, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every judge by name, asked ones first."""
+        return (*(bench.judge.name for bench in self.benches), *(verdicts.name for verdicts in self.recorded))
+
+
+Responses = dict[tuple[str, str, int], ResponseRecord]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Executor:
+    """One run under way: its job, its cast, its folder."""
+
+    job: Job
+    cast: Cast
+    run: Path
+    journal: Journal
+    progress: Progress
+
+    async def work(self) -> None:
+        """Do all that is not on disk yet. Raises RunStopped where it cannot go on, InputError where input is at fault."""
+        for name in (RESPONSES, JUDGMENTS, CONTROLS):
+            if repair(self.run / name):
+                self.progress.say(f"{name}: the last line was torn; mended")
+        responses = await self._responses()
+        answered = texts_of(responses)
+        await self._judgments(answered)
+        await self._controls(answered)
+
+    async def _responses(self) -> Responses:
+        found: Responses = {}
+        for record in on_disk(self.run / RESPONSES, ResponseRecord):
+            found[record.id, str(record.role), record.sample] = record
+        for role, contestant in (("candidate", self.cast.candidate), ("baseline", self.cast.baseline)):
+            wanted = self._questions()
+            missing = [q for q in wanted if not _answered(found.get((q.prompt.id, role, q.sample)))]
+            self.progress.stage(f"{role} answers", len(wanted), len(wanted) - len(missing))
+            if missing:
+                await contestant.answer(missing, self._keeper(role, found))
+        return found
+
+    def _questions(self) -> list[Question]:
+        job = self.job
+        return [
+            Question(prompt=prompt, sample=sample, sampling=job.sampling_of(prompt))
+            for prompt in job.suite.prompts
+            for sample in range(job.repeats[prompt.id])
+        ]
+
+    def _keeper(self, role: str, found: Responses) -> Any:
+        spec = self.job.candidate if role == "candidate" else self.job.baseline
+
+        def keep(question: Question, answer: Answer) -> None:
+            record = _response_json(question, answer, role, spec.text)
+            self.journal.append(RESPONSES, record)
+            found[question.prompt.id, role, question.sample] = ResponseRecord.model_validate(record)
+            self.progress.advance()
+
+        return keep
+
+    async def _judgments(self, answered: Mapping[tuple[str, str, int], Texts]) -> None:
+        cells = presentations(self.job.suite.prompts, self.job.repeats, self.job.suite.orders, self.job.suite.seed)
+        done = {r.key() for r in on_disk(self.run / JUDGMENTS, JudgmentRecord) if r.status not in UNANSWERED}
+        self._copy_recorded(answered, done)
+        todo = {
+            bench.judge.name: [c for c in cells if (c.prompt.id, bench.judge.name, c.order, c.repeat) not in done]
+            for bench in self.cast.benches
+        }
+        total = len(cells) * len(self.cast.benches)
+        self.progress.stage("judgments", total, total - sum(map(len, todo.values())))
+        await together(
+            self._pool(bench, (self._judge_cell(bench.judge, cell, answered) for cell in todo[bench.judge.name]))
+            for bench in self.cast.benches
+        )
+
+    async def _pool(self, bench: Bench, jobs: Iterator[Coroutine[Any, Any, None]]) -> None:
+        async def work() -> None:
+            for job in jobs:
+                await job
+                self.progress.advance()
+                # A judge that asks nobody must not keep the journal from being written.
+                await asyncio.sleep(0)
+
+        await together(work() for _ in range(bench.workers))
+
+    async def _judge_cell(self, judge: Judge, cell: Cell, answered: Mapping[tuple[str, str, int], Texts]) -> None:
+        pair = [answered.get((cell.prompt.id, role, cell.repeat)) for role in ("candidate", "baseline")]
+        extra: dict[str, Any] = {}
+        if pair[0] is None or pair[1] is None:
+            ruling = Ruling(verdict=None, status="skipped")
+            extra["error"] = "a response is missing"
+        elif pair[0] == pair[1]:
+            ruling = Ruling(verdict="tie", status="ok")
+            extra["identical"] = True
+        else:
+            a, b = slots(pair[0], pair[1], cell.order)
+            rng = seeded(self.job.suite.seed, judge.name, *cell.key)
+            ruling, error = await self._rule(judge, Presentation(prompt=cell.prompt, a=a, b=b), rng, cell.repeat)
+            extra |= {"error": error} if error else {}
+        self.journal.append(JUDGMENTS, judgment_json(judge.name, cell, ruling, pair[0], pair[1]) | extra)
+
+    async def _rule(self, judge: Judge, shown: Presentation, rng: Any, repeat: int) -> tuple[Ruling, str | None]:
+        try:
+            return await judge.judge(shown, rng=rng, repeat=repeat), None
+        except CallFailed as error:
+            return Ruling(verdict=None, status="provider_error"), str(error)
+
+    def _copy_recorded(self, answered: Mapping[tuple[str, str, int], Texts], done: set[Any]) -> None:
+        for verdicts in self.cast.recorded:
+            for record in usable_records(verdicts.judgments, self.job.repeats):
+                if record.key() in done:
+                    continue
+                whole = record.model_dump(exclude_unset=True)
+                for role in ("candidate", "baseline"):
+                    texts = answered.get((record.id, role, record.repeat))
+                    if texts is not None:
+                        whole.setdefault(f"{role}_length", _length(texts))
+                self.journal.append(JUDGMENTS, whole)
+
+    async def _controls(self, answered: Mapping[tuple[str, str, int], Texts]) -> None:
+        pairs = planned_controls(self.job, answered)
+        benches = [bench for bench in self.cast.benches if bench.controls]
+        done = {control_key(r) for r in control_lines(self.run) if r["status"] not in UNANSWERED}
+        todo = {
+            bench.judge.name: [
+                (pair, order)
+                for pair in pairs
+                for order in CONTROL_ORDER
+                if (bench.judge.name, pair.prompt.id, pair.role, pair.damage, order) not in done
+            ]
+            for bench in benches
+        }
+        total = len(pairs) * len(CONTROL_ORDER) * len(benches)
+        self.progress.stage("control pairs", total, total - sum(map(len, todo.values())))
+        await together(
+            self._pool(bench, (self._judge_control(bench.judge, *item) for item in todo[bench.judge.name]))
+            for bench in benches
+        )
+
+    async def _judge_control(self, judge: Judge, pair: ControlPair, order: str) -> None:
+        a, b = slots(pair.whole, pair.damaged, CONTROL_ORDER[order])
+        rng = seeded(self.job.suite.seed, judge.name, "control", pair.prompt.id, pair.role, pair.damage, order)
+        ruling, error = await self._rule(judge, Presentation(prompt=pair.prompt, a=a, b=b), rng, 0)
+        self.journal.append(CONTROLS, control_json(judge.name, pair, order, ruling) | ({"error": error} if error else {}))
+
+
+def planned_controls(job: Job, answered: Mapping[tuple[str, str, int], Texts]) -> tuple[ControlPair, ...]:
+    """The run's control pairs: known once the first samples are there."""
+    firsts = {(prompt, role): texts for (prompt, role, sample), texts in answered.items() if sample == 0}
+    return control_pairs(job.suite.prompts, firsts, job.suite.seed)
+
+
+def on_disk(path: Path, model: type[Any]) -> list[Any]:
+    """The records of a run's journal, the last line of a key counting; nothing where the file is not there yet.
+
+    Raises InputError on a line that was not written by a run.
+    """
+    if not path.exists():
+        return []
+    records, problems = gather(path, model, last_wins=True)
+    if problems:
+        raise InputError(problems)
+    return records
+
+
+def control_lines(run: Path) -> list[dict[str, Any]]:
+    """A run's control verdicts, the last line of a key counting."""
+    path = run / CONTROLS
+    found: dict[Any, dict[str, Any]] = {}
+    for _, value in read_lines(path, journal=True) if path.exists() else ():
+        if not isinstance(value, dict):
+            raise InputError([value])
+        found[control_key(value)] = value
+    return list(found.values())
+
+
+def control_key(line: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What may stand only once in controls.jsonl."""
+    return tuple(line.get(name) for name in ("judge", "id", "role", "damage", "order"))
+
+
+def usable_records(judgments: Iterable[JudgmentRecord], repeats: Mapping[str, int]) -> list[JudgmentRecord]:
+    """The recorded judgments that are about this run's prompts and repeats."""
+    return [record for record in judgments if record.repeat < repeats.get(record.id, 0)]
+
+
+def _answered(record: ResponseRecord | None) -> bool:
+    return record is not None and record.finish != "error"
+
+
+def texts_of(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> dict[tuple[str, str, int], Texts]:
+    """The texts of every response that is one, by (id, role, sample)."""
+    return {key: texts for key, record in responses.items() if (texts := record.texts()) is not None}
+
+
+def _length(texts: Sequence[str]) -> int:
+    return sum(map(len, texts))
+
+
+def _response_json(question: Question, answer: Answer, role: str, model: str) -> dict[str, Any]:
+    record: dict[str, Any] = {"id": question.prompt.id, "role": role, "sample": question.sample, "model": model}
+    if answer.texts is not None and len(question.prompt.turns) == 1:
+        record["response"] = answer.texts[0]
+    elif answer.texts is not None:
+        record["responses"] = list(answer.texts)
+    record["finish"] = answer.finish
+    if answer.latency_s is not None:
+        record["latency_s"] = answer.latency_s
+    return record | dict(answer.details)
+
+
+def judgment_json(judge: str, cell: Cell, ruling: Ruling, candidate: Texts | None, baseline: Texts | None) -> dict[str, Any]:
+    """The contract's judgment record of one ruling, in slots and in candidate terms."""
+    record: dict[str, Any] = {"id": cell.prompt.id, "judge": judge, "order": cell.order, "repeat": cell.repeat}
+    record |= {
+        "verdict": ruling.verdict,
+        "winner": None if ruling.verdict is None else winner_of(ruling.verdict, cell.order),
+        "status": ruling.status,
+    }
+    optional = {
+        "category": cell.prompt.category,
+        "cluster": cell.prompt.cluster,
+        "scores": ruling.scores,
+        "reply": ruling.reply,
+        "preference": None if ruling.probability_a is None else preference_of(ruling.probability_a, cell.order),
+        "asked": ruling.asked,
+        "candidate_length": None if candidate is None else _length(candidate),
+        "baseline_length": None if baseline is None else _length(baseline),
+    }
+    return record | {name: value for name, value in optional.items() if value is not None}
+
+
+def control_json(judge: str, pair: ControlPair, order: str, ruling: Ruling) -> dict[str, Any]:
+    """One control verdict: `right` is True where the whole response was named, False the damaged one, null neither."""
+    named = None if ruling.verdict is None else winner_of(ruling.verdict, CONTROL_ORDER[order])
+    record: dict[str, Any] = {
+        "id": pair.prompt.id,
+        "judge": judge,
+        "role": pair.role,
+        "damage": pair.damage,
+        "order": order,
+        "verdict": ruling.verdict,
+        "right": {"candidate": True, "baseline": False}.get(str(named)),
+        "status": ruling.status,
+        "whole": list(pair.whole),
+        "damaged": list(pair.damaged),
+    }
+    return record | {k: v for k, v in (("reply", ruling.reply), ("asked", ruling.asked)) if v is not None}

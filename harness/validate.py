@@ -1,0 +1,40 @@
+"""Checks files without running anything: suites, and JSONL of every kind. Finds every problem at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness import suite as suites
+from harness.errors import InputError, Problem
+from harness.records import PromptRecord, gather, kind_of, read_lines
+from harness.yamlfile import load_yaml
+
+RECIPE_KINDS = ("pretrain", "sft", "dpo", "reward", "encoder")
+
+
+def problems_in(path: Path, check_recipe: Callable[[Path], Any]) -> list[Problem]:
+    """Every problem of a suite, a recipe (checked by `check_recipe`) or a JSONL file."""
+    try:
+        if path.suffix in (".yaml", ".yml"):
+            values, _ = load_yaml(path)
+            if values.get("kind") in RECIPE_KINDS:
+                check_recipe(path)
+            else:
+                suites.load(path)
+            return []
+        return _jsonl(path)
+    except InputError as error:
+        return [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
+
+
+def _jsonl(path: Path) -> list[Problem]:
+    first = next((value for _, value in read_lines(path) if isinstance(value, dict)), None)
+    if first is None:
+        found = [value for _, value in read_lines(path) if isinstance(value, Problem)]
+        return found or [Problem(path=str(path), what="is empty; it needs at least one JSON object a line")]
+    model = kind_of(first)
+    if model is PromptRecord:
+        return suites.load_prompts(path)[1]
+    return gather(path, model)[1]

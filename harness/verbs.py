@@ -1,0 +1,162 @@
+"""What each verb of the command line does, from arguments to exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness import collect, folder
+from harness import suite as suites
+from harness.errors import HarnessError, InputError, RunStopped
+from harness.job import from_manifest
+from harness.launch import Options, Workshop, carry_out, conclude, plan_job, same_inputs
+from harness.models.cache import ReplyCache
+from harness.models.meter import Meter
+from harness.models.spec import Spec, parse
+from harness.plan import control_count, limited, presentations
+from harness.progress import showing
+from harness.report.data import Report
+
+Resolve = Callable[[Spec, Callable[[str, int, int], None]], Spec]
+
+
+def run(given: str, options: Options, *, out: Path | None, as_json: bool, resolve: Resolve) -> int:
+    """`harness run`: exit code 0, 3, 4 or 130; raises InputError for 2."""
+    suite = suites.load(suites.locate(given))
+    if out is not None:
+        folder.free(out)
+    meter = Meter()
+    with showing(meter) as progress:
+        job, cast, manifest, workshop = plan_job(suite, options, meter, lambda spec: resolve(spec, progress.moved))
+        place = out or folder.default_out(suite.name, manifest)
+        with folder.create(place, manifest) as path:
+            progress.say(f"{suite.name}: {len(job.suite.prompts)} prompts, judged by {', '.join(cast.names)} → {path}")
+            stopped = carry_out(job, cast, workshop, path, progress)
+            found, report = conclude(path, manifest, stopped=stopped is not None)
+    return _finish(path, report, stopped, as_json=as_json)
+
+
+def resume(path: Path, *, concurrency: int, as_json: bool) -> int:
+    """`harness resume`: goes on from what is on disk; exit codes as `run`."""
+    with folder.reopen(path) as manifest:
+        job = from_manifest(manifest)
+        meter = Meter()
+        with showing(meter) as progress:
+            workshop = Workshop(concurrency=concurrency, meter=meter)
+            cast = workshop.cast(job)
+            same_inputs(manifest, workshop, path)
+            stopped = carry_out(job, cast, workshop, path, progress)
+            found, report = conclude(path, manifest, stopped=stopped is not None)
+    return _finish(path, report, stopped, as_json=as_json)
+
+
+def _finish(path: Path, report: Report, stopped: BaseException | None, *, as_json: bool) -> int:
+    _show(report, as_json=as_json)
+    if isinstance(stopped, HarnessError):
+        print(f"error: {stopped}", file=sys.stderr)
+    for name in ("report.html", "report.md", "summary.json"):
+        print(f"{path / name}", file=sys.stderr)
+    summary = report.summary
+    if isinstance(stopped, KeyboardInterrupt):
+        print(f"interrupted; `harness resume {path}` goes on", file=sys.stderr)
+        return 130
+    if isinstance(stopped, InputError):
+        return 2
+    if not summary.complete:
+        print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
+        return RunStopped.exit_code
+    return 3 if summary.unusable and not summary.counting else 0
+
+
+def _show(report: Report, *, as_json: bool) -> None:
+    if as_json:
+        text = json.dumps(report.summary.as_json(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    else:
+        from harness.report import text as terminal
+
+        text = terminal.render(report)
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    sys.stdout.flush()
+
+
+def dry_run(given: str, options: Options, *, as_json: bool) -> int:
+    """`harness run --dry-run`: what would be asked, from the suite alone. Nothing is built, opened or written."""
+    suite = suites.load(suites.locate(given))
+    seed = suite.seed if options.seed is None else options.seed
+    prompts = limited(suite.prompts, options.limit, seed)
+    repeats = {prompt.id: prompt.repeats or options.repeats or suite.repeats or 1 for prompt in prompts}
+    cells = presentations(prompts, repeats, suite.orders, seed)
+    judges = options.judges or suite.judges
+    specs = [parse(text, role="judge", folder=suite.folder) for text in judges]
+    asking = [spec for spec in specs if spec.kind in ("openai", "anthropic")]
+    controls = 2 * control_count(len(prompts))
+    value: dict[str, Any] = {
+        "suite": suite.name,
+        "n_prompts": len(prompts),
+        "candidate": options.candidate or suite.candidate,
+        "baseline": options.baseline or suite.baseline,
+        "judges": list(judges),
+        "responses": 2 * sum(repeats.values()),
+        "presentations": len(cells),
+        "control_verdicts": controls,
+        "calls": len(asking) * (len(cells) + controls),
+    }
+    if as_json:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    else:
+        for name, shown in value.items():
+            print(f"{name.replace('_', ' '):<18}{', '.join(shown) if isinstance(shown, list) else shown}")
+        print("Identical responses are ties without a call, and cached replies are not asked again.")
+    return 0
+
+
+def analyze(paths: Sequence[Path], *, out: Path | None, equivalence: float, as_json: bool) -> int:
+    """`harness analyze`: figures of one run, or of judgments files taken together. Exit code 0."""
+    runs = [path for path in paths if path.is_dir()]
+    if runs and len(paths) > 1:
+        files = [path / "judgments.jsonl" if path.is_dir() else path for path in paths]
+        report = collect.from_files(files, equivalence=equivalence)
+    elif runs:
+        found = collect.find(runs[0])
+        report = collect.report_of(found, collect.summary_of(found, complete=collect.is_complete(found)))
+    else:
+        report = collect.from_files(paths, equivalence=equivalence)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        collect.write(out, report)
+    _show(report, as_json=as_json)
+    return 0
+
+
+def cache_stats(*, as_json: bool) -> int:
+    """`harness cache stats`."""
+    with contextlib.closing(ReplyCache.open()) as cache:
+        stats = cache.stats()
+    if as_json:
+        sys.stdout.write(json.dumps(stats, ensure_ascii=False, indent=2) + "\n")
+    else:
+        for name, value in stats.items():
+            print(f"{name:<10}{value}")
+    return 0
+
+
+def cache_clear() -> int:
+    """`harness cache clear`."""
+    with contextlib.closing(ReplyCache.open()) as cache:
+        print(f"{cache.clear()} cached answers removed")
+    return 0
+
+
+def cache_verify() -> int:
+    """`harness cache verify`: exit 1 where an answer cannot be trusted."""
+    with contextlib.closing(ReplyCache.open()) as cache:
+        problems = cache.verify()
+        entries = cache.stats()["entries"]
+    for problem in problems:
+        print(problem)
+    print(f"{entries} cached answers checked, {len(problems)} problems", file=sys.stderr)
+    return 1 if problems else 0

@@ -1,0 +1,68 @@
+"""Makes a stretch of training repeatable, and puts everything back: seeds, threads, deterministic kernels, log noise.
+
+Training libraries seed and configure the whole process; outside this context nothing of it remains.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def steady(seed: int, threads: int) -> Iterator[None]:
+    """Seed every generator, use `threads` threads and deterministic kernels; restore them all at the end."""
+    import numpy
+    import torch
+
+    before = random.getstate(), numpy.random.get_state(), torch.get_num_threads()
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    # cuBLAS is deterministic only with a fixed workspace, which it reads from here when it starts.
+    workspace = os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    del workspace
+    with torch.random.fork_rng(), quiet():
+        try:
+            random.seed(seed)
+            numpy.random.seed(seed)
+            torch.manual_seed(seed)
+            torch.set_num_threads(threads)
+            torch.use_deterministic_algorithms(True)
+            yield
+        finally:
+            random.setstate(before[0])
+            numpy.random.set_state(before[1])
+            torch.set_num_threads(before[2])
+            torch.use_deterministic_algorithms(deterministic)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' logs and progress bars off the terminal, where ours stand."""
+    import warnings
+
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def device_name(given: str) -> str:
+    """The device that a recipe's `device` means on this machine."""
+    import torch
+
+    if given != "auto":
+        return given
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
