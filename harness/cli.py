@@ -5,7 +5,6 @@ Turns recipe/… specs into hf/… specs through `train`. Progress and messages 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -42,7 +41,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     return
 
@@ -81,7 +82,9 @@ def run(
 
 @app.command()
 def resume(
-    run: Annotated[Path, typer.Argument(help="The folder of a run.")], concurrency: Concurrency = 32, as_json: Json = False
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    concurrency: Concurrency = 32,
+    as_json: Json = False,
 ) -> None:
     """Go on with a run that was interrupted; nothing that is answered on disk is asked again."""
     from harness import verbs
@@ -203,15 +206,11 @@ def _usage(error: Exception) -> int | None:
 
 
 def _fail(error: HarnessError) -> int:
-    lines = [str(problem) for problem in error.problems] if isinstance(error, InputError) else [str(error)]
-    for line in lines:
-        print(f"error: {line}", file=sys.stderr)
+    found = error.problems if isinstance(error, InputError) else (str(error),)
+    for problem in found:
+        # A problem of a file begins with its place, as `validate` prints it.
+        print(f"error: {problem}" if isinstance(problem, str) else str(problem), file=sys.stderr)
     return error.exit_code
-
-
-def print_json(value: Any) -> None:
-    """One JSON object on stdout, alone."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

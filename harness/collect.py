@@ -145,7 +145,9 @@ def _notes(found: Found) -> list[str]:
     notes = list(found.manifest.get("notes", ()))
     if len(job.suite.prompts) < job.full:
         n, full, seed = len(job.suite.prompts), job.full, job.suite.seed
-        notes.append(f"only {n} of the suite's {full} prompts were asked (--limit {n}, stratified by category, seed {seed})")
+        notes.append(
+            f"only {n} of the suite's {full} prompts were asked (--limit {n}, stratified by category, seed {seed})"
+        )
     for role in ("candidate", "baseline"):
         records = [record for (_, side, _), record in found.responses.items() if side == role]
         notes += _response_notes(role, records)
@@ -227,7 +229,11 @@ def _control(line: Mapping[str, Any]) -> Control:
 def _facts(found: Found) -> dict[str, str]:
     suite = found.job.suite
     samples = Counter(found.job.repeats.values())
-    repeats = ", ".join(f"{n} prompts × {k}" for k, n in sorted(samples.items())) if len(samples) > 1 else str(next(iter(samples)))
+    repeats = (
+        ", ".join(f"{n} prompts × {k}" for k, n in sorted(samples.items()))
+        if len(samples) > 1
+        else str(next(iter(samples)))
+    )
     return {
         "suite": f"{suite.name}, {len(suite.prompts)} prompts",
         "orders": "both orders of every prompt" if suite.orders == "both" else "one balanced random order a prompt",
@@ -301,4 +307,3 @@ def _report_of_records(records: Sequence[JudgmentRecord], paths: Sequence[Path],
     title = paths[0].stem if len(paths) == 1 else f"{len(paths)} files"
     facts = {"files": ", ".join(path.name for path in paths), "equivalence": f"1/2 ± {equivalence:g}"}
     return Report(title=title, summary=summary, comparisons=comparisons, facts=facts)
-

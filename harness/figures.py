@@ -104,7 +104,11 @@ def prompt_score(judgments: Iterable[JudgmentRecord]) -> PromptScore | None:
             by_repeat[judgment.repeat][judgment.order] = judgment
     if not by_repeat:
         return None
-    both = [(orders["candidate_first"].winner, orders["baseline_first"].winner) for orders in by_repeat.values() if _both(orders)]
+    both = [
+        (orders["candidate_first"].winner, orders["baseline_first"].winner)
+        for orders in by_repeat.values()
+        if _both(orders)
+    ]
     # Sorted, so that the order of lines cannot change the last bit of a mean.
     means = sorted(fmean(sorted(_value(judgment) for judgment in orders.values())) for orders in by_repeat.values())
     return PromptScore(

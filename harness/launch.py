@@ -112,7 +112,9 @@ def _unused_verdicts(cast: Cast, job: Job) -> list[str]:
     for verdicts in cast.recorded:
         unused = len(verdicts.judgments) - len(usable_records(verdicts.judgments, job.repeats))
         if unused and len(job.suite.prompts) == job.full:
-            notes.append(f"{verdicts.name}: {unused} recorded verdicts are about prompts or samples that are not in this run")
+            notes.append(
+                f"{verdicts.name}: {unused} recorded verdicts are about prompts or samples that are not in this run"
+            )
     return notes
 
 
@@ -161,8 +163,10 @@ class Workshop:
         base_text, adapter_text = spec.parts
         base = locate(base_text, spec.text)
         adapter = locate(adapter_text, spec.text) if adapter_text else None
-        self.fingerprints[role] = checkpoint.fingerprint_of(base, adapter)
-        self.warnings[role] = list(checkpoint.warnings_of(base, adapter))
+        self.fingerprints[role] = checkpoint.pair_fingerprint(
+            checkpoint.fingerprint(base), checkpoint.fingerprint(adapter) if adapter else None
+        )
+        self.warnings[role] = _unfinished(base, adapter)
         return LocalContestant(
             base=base, adapter=adapter, fingerprint=self.fingerprints[role], seed=seed, cache=self.cache
         )
@@ -172,7 +176,9 @@ class Workshop:
         model = self._model(spec) if asks else None
         judge = build(spec.kind, name=spec.text, rest=spec.rest, model=model, sampling=suite.judge_sampling)
         if spec.kind == "rubric" and not any(prompt.checks for prompt in suite.prompts):
-            raise InputError(f"the rubric judge needs prompts with 'checks', and {suite.name!r} has none; give another --judge")
+            raise InputError(
+                f"the rubric judge needs prompts with 'checks', and {suite.name!r} has none; give another --judge"
+            )
         if asks:
             self.fingerprints[f"template of {spec.text}"] = template.load().sha256
         return Bench(judge=judge, controls=spec.kind != "control", workers=self.concurrency if asks else 1)
@@ -203,7 +209,18 @@ class Workshop:
             self._cache.close()
 
 
-def carry_out(job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress) -> HarnessError | KeyboardInterrupt | None:
+def _unfinished(base: Path, adapter: Path | None) -> list[str]:
+    manifests = [checkpoint.find(path) for path in (base, adapter) if path is not None]
+    return [
+        f"unfinished training: {made.name} stands at {made.progress}"
+        for made in manifests
+        if made and not made.complete
+    ]
+
+
+def carry_out(
+    job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress
+) -> HarnessError | KeyboardInterrupt | None:
     """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
 
     async def work() -> None:
@@ -245,5 +262,3 @@ def same_inputs(manifest: Mapping[str, Any], workshop: Workshop, run: Path) -> N
     ]
     if problems:
         raise InputError(problems)
-
-

@@ -143,7 +143,11 @@ class JudgmentRecord(Record):
             raise ValueError(f"verdict 'tie' and winner {winner!r} contradict each other")
         if winner is None and verdict == "tie":
             return {**raw, "winner": "tie"}
-        if winner is None and isinstance(raw.get("preference"), int | float) and not isinstance(raw["preference"], bool):
+        if (
+            winner is None
+            and isinstance(raw.get("preference"), int | float)
+            and not isinstance(raw["preference"], bool)
+        ):
             return {**raw, "winner": _preferred(float(raw["preference"]))}
         if winner is None and verdict is not None:
             raise ValueError(f"verdict {verdict!r} without an order names nobody; add 'order' or 'winner'")

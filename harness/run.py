@@ -191,7 +191,9 @@ class Executor:
         a, b = slots(pair.whole, pair.damaged, CONTROL_ORDER[order])
         rng = seeded(self.job.suite.seed, judge.name, "control", pair.prompt.id, pair.role, pair.damage, order)
         ruling, error = await self._rule(judge, Presentation(prompt=pair.prompt, a=a, b=b), rng, 0)
-        self.journal.append(CONTROLS, control_json(judge.name, pair, order, ruling) | ({"error": error} if error else {}))
+        self.journal.append(
+            CONTROLS, control_json(judge.name, pair, order, ruling) | ({"error": error} if error else {})
+        )
 
 
 def planned_controls(job: Job, answered: Mapping[tuple[str, str, int], Texts]) -> tuple[ControlPair, ...]:
@@ -259,7 +261,9 @@ def _response_json(question: Question, answer: Answer, role: str, model: str) ->
     return record | dict(answer.details)
 
 
-def judgment_json(judge: str, cell: Cell, ruling: Ruling, candidate: Texts | None, baseline: Texts | None) -> dict[str, Any]:
+def judgment_json(
+    judge: str, cell: Cell, ruling: Ruling, candidate: Texts | None, baseline: Texts | None
+) -> dict[str, Any]:
     """The contract's judgment record of one ruling, in slots and in candidate terms."""
     record: dict[str, Any] = {"id": cell.prompt.id, "judge": judge, "order": cell.order, "repeat": cell.repeat}
     record |= {

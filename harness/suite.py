@@ -192,7 +192,9 @@ def _prompt_problems(record: PromptRecord) -> list[str]:
         except ValidationError as error:
             found += [f"sampling: {describe(dict(item))}" for item in error.errors()]
     if isinstance(record.reference, list) and len(record.reference) != len(record.turns or [""]):
-        found.append(f"'reference' has {len(record.reference)} texts for {len(record.turns or [''])} turns; give one each")
+        found.append(
+            f"'reference' has {len(record.reference)} texts for {len(record.turns or [''])} turns; give one each"
+        )
     return found
 
 

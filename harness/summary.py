@@ -129,7 +129,9 @@ def summarize(
         counting=count,
         unusable=unusable,
         statuses={name: _statuses(rows) for name, rows in by_judge.items()},
-        lengths={name: Length(longer=v[0], decisive=v[1]) for name, rows in by_judge.items() if (v := longer_wins(rows))[1]},
+        lengths={
+            name: Length(longer=v[0], decisive=v[1]) for name, rows in by_judge.items() if (v := longer_wins(rows))[1]
+        },
         identical=identical,
         notes=tuple(notes),
     )

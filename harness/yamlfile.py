@@ -99,7 +99,8 @@ def _child(node: yaml.Node, step: int | str) -> tuple[int, yaml.Node] | None:
 def problems_of(error: ValidationError, path: str, line_of: LineOf, known: Sequence[str] = ()) -> list[Problem]:
     """Turn a pydantic error into problems worded like everywhere else: what is wrong, the value, the way out."""
     return [
-        Problem(path=path, line=line_of(tuple(item["loc"])), what=describe(dict(item), known)) for item in error.errors()
+        Problem(path=path, line=line_of(tuple(item["loc"])), what=describe(dict(item), known))
+        for item in error.errors()
     ]
 
 

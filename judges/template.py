@@ -62,7 +62,10 @@ class Template:
         pieces = _MARK.split(self.source)
         if [name for name in pieces[1::2]] != ["system", "user"]:
             raise ValueError(f"the template {self.name!r} needs a '=== system ===' part and then a '=== user ===' part")
-        return {name: environment.from_string(body.strip("\n")) for name, body in zip(pieces[1::2], pieces[2::2], strict=True)}
+        return {
+            name: environment.from_string(body.strip("\n"))
+            for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
+        }
 
     def messages(self, shown: Presentation) -> tuple[Message, ...]:
         """The messages that put a presentation to a judge: slots alone, no names. Raises ValueError on a field it lacks."""

@@ -83,7 +83,9 @@ def _read(files: Sequence[Path], held_out: frozenset[str]) -> Examples:
         raise InputError(problems)
     kept = tuple(row for row in rows if not any(normal(message.content) in held_out for message in row.prompt))
     if not kept:
-        raise InputError([Problem(path=str(files[0]), what="leaves no example to train on; add some that are not held out")])
+        raise InputError(
+            [Problem(path=str(files[0]), what="leaves no example to train on; add some that are not held out")]
+        )
     return Examples(rows=kept, planned=len(rows), held_out=len(rows) - len(kept))
 
 

@@ -82,21 +82,15 @@ def _written(tokenizer: Any, row: Example) -> str:
     if not row.prompt:
         return row.answer + bpe.END
     turns = [{"role": message.role, "content": message.content} for message in row.prompt]
-    return str(
-        tokenizer.apply_chat_template([*turns, {"role": "assistant", "content": row.answer}], tokenize=False)
-    )
+    return str(tokenizer.apply_chat_template([*turns, {"role": "assistant", "content": row.answer}], tokenize=False))
 
 
 def _fit(model: Any, keys: PretrainKeys, stream: list[int], step: Callable[[int, int], None]) -> list[dict[str, float]]:
     import torch
 
     plan = keys.training
-    optimizer = torch.optim.AdamW(
-        _groups(model, plan.weight_decay), lr=plan.learning_rate, betas=(0.9, 0.98), eps=1e-9
-    )
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda done: cosine(done, plan.warmup_steps, plan.steps)
-    )
+    optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate, betas=(0.9, 0.98), eps=1e-9)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: cosine(done, plan.warmup_steps, plan.steps))
     history = []
     model.train()
     for done, rows in enumerate(_batches(stream, keys, model.device), start=1):

@@ -85,7 +85,9 @@ class ModelContestant:
         cached = True
         for _ in question.prompt.turns:
             try:
-                reply = await self.model.ask(request_of(question, texts), usable=lambda reply: reply.finish != "refused")
+                reply = await self.model.ask(
+                    request_of(question, texts), usable=lambda reply: reply.finish != "refused"
+                )
             except CallFailed as error:
                 return Answer(texts=None, finish="error", details={"error": str(error)})
             if reply.finish == "refused":

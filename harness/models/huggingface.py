@@ -38,11 +38,18 @@ class _Talk:
 class LocalContestant:
     """A causal language model from a folder, with an optional adapter. Loaded at the first answer that is not cached."""
 
-    def __init__(self, *, base: Path, adapter: Path | None, fingerprint: str, seed: int, cache: ReplyCache | None) -> None:
+    def __init__(
+        self, *, base: Path, adapter: Path | None, fingerprint: str, seed: int, cache: ReplyCache | None
+    ) -> None:
         self._base, self._adapter, self._seed, self._cache = base, adapter, seed, cache
         self._device = choose_device()
         # The seed draws the samples, so it is part of what an answer is; precision and device round differently.
-        self._identity = {"provider": "hf", "weights": fingerprint, "device": self._device.name, "dtype": self._device.dtype}
+        self._identity = {
+            "provider": "hf",
+            "weights": fingerprint,
+            "device": self._device.name,
+            "dtype": self._device.dtype,
+        }
         self._loaded: tuple[Any, Any] | None = None
 
     async def answer(self, questions: Sequence[Question], done: Done) -> None:
@@ -181,7 +188,11 @@ def _reply(tokenizer: Any, row: list[int], ends: set[int], room: int) -> Reply:
     length = next((place for place, token in enumerate(row) if token in ends), None)
     kept = row if length is None else row[:length]
     text = tokenizer.decode(kept, skip_special_tokens=True).strip()
-    return Reply(text=text, finish="length" if length is None and len(row) >= room else "stop", usage=Usage(output_tokens=len(kept)))
+    return Reply(
+        text=text,
+        finish="length" if length is None and len(row) >= room else "stop",
+        usage=Usage(output_tokens=len(kept)),
+    )
 
 
 __all__ = ["Device", "LocalContestant", "batches"]

@@ -47,7 +47,12 @@ class RecordedResponses:
         for question in questions:
             record = self.by_key[question.prompt.id, question.sample]
             details: dict[str, Any] = {"recorded_model": record.model} if record.model else {}
-            done(question, Answer(texts=record.texts(), finish=record.finish or "stop", latency_s=record.latency_s, details=details))
+            done(
+                question,
+                Answer(
+                    texts=record.texts(), finish=record.finish or "stop", latency_s=record.latency_s, details=details
+                ),
+            )
 
     def _lacks(self, question: Question) -> Problem:
         what = f"has no {self.role} response for prompt {question.prompt.id!r} (sample {question.sample}); add it"
@@ -64,7 +69,9 @@ def load_responses(path: Path, role: Role, prompts: Sequence[Prompt]) -> Recorde
     wanted = [record for record in records if record.role == role]
     if not wanted and roles != {None}:
         other = ", ".join(sorted(str(name) for name in roles))
-        raise InputError([Problem(path=str(path), what=f"holds no responses of role {role!r}, only {other}; check the file")])
+        raise InputError(
+            [Problem(path=str(path), what=f"holds no responses of role {role!r}, only {other}; check the file")]
+        )
     chosen = wanted or records
     by_key = {(record.id, record.sample): record for record in chosen}
     found = RecordedResponses(path=path, role=role, by_key=by_key)
@@ -77,7 +84,9 @@ def load_responses(path: Path, role: Role, prompts: Sequence[Prompt]) -> Recorde
     for (prompt_id, sample), record in by_key.items():
         texts = record.texts()
         if texts is not None and prompt_id in turns and len(texts) != turns[prompt_id]:
-            what = f"prompt {prompt_id!r}, sample {sample}: {len(texts)} texts for {turns[prompt_id]} turns; give one each"
+            what = (
+                f"prompt {prompt_id!r}, sample {sample}: {len(texts)} texts for {turns[prompt_id]} turns; give one each"
+            )
             problems.append(Problem(path=str(path), what=what))
     if problems:
         raise InputError(problems)

@@ -1,8 +1,8 @@
 """The one grammar for candidates, baselines and judges. Parses a spec; opens nothing.
 
-    openai/<model>  openai@NAME/<model>  anthropic/<model>  anthropic@NAME/<model>
-    hf/<path-or-hub-id>  hf/<base>+<adapter-dir>  reward/<path-or-hub-id>
-    recorded/<file.jsonl>  recipe/<file.yaml>  rubric  control/<bias>
+openai/<model>  openai@NAME/<model>  anthropic/<model>  anthropic@NAME/<model>
+hf/<path-or-hub-id>  hf/<base>+<adapter-dir>  reward/<path-or-hub-id>
+recorded/<file.jsonl>  recipe/<file.yaml>  rubric  control/<bias>
 """
 
 from __future__ import annotations

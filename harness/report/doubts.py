@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from harness.figures import Result
 from harness.report.data import Comparison, Report
 from harness.report.numerals import listed, percent, plural, span
-from harness.report.phrases import controls_of, group_of, longer_won, no_controls
+from harness.report.phrases import controls_of, group_of, longer_won, no_controls, scored
 from harness.stats.intervals import TOLERANCE, wilson
 from harness.summary import Summary
 
@@ -34,6 +34,7 @@ def doubts(summary: Summary) -> list[str]:
         *_small(summary),
         *_constant(summary),
         *_divided(summary),
+        *_against_people(summary),
         *_position(summary),
         *_one_order(summary),
         *_length(summary),
@@ -99,7 +100,7 @@ def _small(summary: Summary) -> Iterable[str]:
         return
     n = deciding.estimate.n
     if n < 2:
-        yield f"n = {n}: {'one prompt gives' if n else 'no scored prompt gives'} no interval"
+        yield "n = 1: one prompt gives no interval" if n else "no prompt has a usable verdict"
     elif n < SMALL:
         yield f"small n: {n} prompts; a few other prompts could turn this result"
     few = [name for name, result in summary.categories.items() if result.estimate.n < SMALL]
@@ -148,6 +149,18 @@ def _divided(summary: Summary) -> Iterable[str]:
         )
 
 
+def _against_people(summary: Summary) -> Iterable[str]:
+    """Human labels beside the models that lie on the other side of 1/2."""
+    deciding = summary.deciding
+    mean = deciding.estimate.mean if deciding is not None else None
+    for name, result in summary.judges.items():
+        theirs = result.estimate.mean
+        if group_of(name, summary) != "human" or mean is None or theirs is None:
+            continue
+        if (mean - 0.5) * (theirs - 0.5) < 0:
+            yield f"people see it the other way round: {name} {scored(result, summary.n_prompts)}"
+
+
 def _favour(names: list[str]) -> str:
     return "favours" if len(names) == 1 else "favour"
 
@@ -160,7 +173,9 @@ def _position(summary: Summary) -> Iterable[str]:
             continue
         place = "first" if rate > 0.5 else "second"
         share = percent(rate if rate > 0.5 else 1 - rate, result.estimate.n)
-        yield f"{name} leans on position: whatever was shown {place} won {share} of its decisive verdicts"
+        # With one order a prompt, position and quality cannot be told apart.
+        unless = "" if result.consistency is not None else ", unless the better responses happened to stand there"
+        yield f"{name} leans on position: whatever was shown {place} won {share} of its decisive verdicts{unless}"
 
 
 def _off_half(rate: float, result: Result) -> bool:

@@ -112,6 +112,9 @@ def power(result: Result) -> str | None:
     return f"at this n {seen}; {more}"
 
 
+_PUBLISHED = "as often published; the decision does not rest on them"
+
+
 def single_verdicts(result: Result) -> str | None:
     """The row counts, as results are often published; None where they say nothing that the prompts do not."""
     rows = result.judgments
@@ -119,7 +122,18 @@ def single_verdicts(result: Result) -> str | None:
         return None
     won, lost, ties = rows["candidate"], rows["baseline"], rows["tie"]
     counts = f"{won:,} for the candidate, {lost:,} for the baseline, {plural(ties, 'tie')}"
-    return f"single verdicts: {counts} (as often published; the decision does not rest on them)"
+    return f"single verdicts: {counts} ({_PUBLISHED})"
+
+
+def all_single_verdicts(summary: Summary) -> list[str]:
+    """The row counts of every judge without a known bias in one sentence, or none where they say nothing more."""
+    said = []
+    for name, result in summary.judges.items():
+        rows = result.judgments
+        if rows is not None and single_verdicts(result) and not name.startswith("control/"):
+            said.append(f"{name} {rows['candidate']:,}–{rows['baseline']:,}–{rows['tie']:,}")
+    counts = ", ".join(said)
+    return [f"single verdicts for the candidate, for the baseline, ties: {counts} ({_PUBLISHED})"] if said else []
 
 
 def longer_won(name: str, summary: Summary) -> str | None:

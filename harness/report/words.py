@@ -9,6 +9,7 @@ from harness.figures import Result
 from harness.report.doubts import doubts, report_doubts
 from harness.report.numerals import margin
 from harness.report.phrases import (
+    all_single_verdicts,
     control_figures,
     counted,
     group_of,
@@ -22,6 +23,7 @@ from harness.report.phrases import (
 from harness.summary import Summary
 
 __all__ = [
+    "all_single_verdicts",
     "basis",
     "counted",
     "doubts",

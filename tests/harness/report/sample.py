@@ -42,7 +42,9 @@ class Habit:
 Votes = Sequence[str]
 
 
-def record(id: str, winner: str | None, *, judge: str = "rubric", order: Order = "candidate_first", **more: object) -> JudgmentRecord:
+def record(
+    id: str, winner: str | None, *, judge: str = "rubric", order: Order = "candidate_first", **more: object
+) -> JudgmentRecord:
     """One judgment as a journal holds it; no winner means a reply that could not be read."""
     line: dict[str, object] = {"id": id, "judge": judge, "order": order, "winner": winner, **more}
     if winner is None:
@@ -92,9 +94,10 @@ def report_of(rows: Sequence[JudgmentRecord], *, title: str, **more: object) -> 
 
 
 HABITS = {
-    "openai/gpt-4o-mini": Habit(skill=0.74, first=0.55, fails=0.02),
-    "anthropic/claude-haiku": Habit(skill=0.66, first=0.52),
+    "openai/gpt-4o-mini": Habit(skill=0.86, first=0.55, fails=0.02),
+    "anthropic/claude-haiku": Habit(skill=0.8, first=0.52),
     "openai@LOCAL/meta-llama/Llama-3.3-70B-Instruct-AWQ-INT4": Habit(skill=0.55, first=0.93, ties=0.02, controls=0.55),
+    "mistral-large": Habit(skill=0.75, controls=None),
     "control/longest": Habit(controls=None),
     "control/first": Habit(controls=None),
 }
@@ -109,7 +112,12 @@ def kitchen(n: int = 60, *, habits: Mapping[str, Habit] = HABITS, seed: int = 7,
         judgments = [row for name, habit in habits.items() for row in _judge(name, habit, item, rng, prompt)]
         rows += judgments
         comparisons.append(_with(item, judgments))
-    controls = [c for name, habit in habits.items() if habit.controls is not None for c in _controls(name, habit, comparisons, rng)]
+    controls = [
+        c
+        for name, habit in habits.items()
+        if habit.controls is not None
+        for c in _controls(name, habit, comparisons, rng)
+    ]
     rights: dict[str, list[bool | None]] = {}
     for control in controls:
         rights.setdefault(control.judge, []).append(control.right)
@@ -126,10 +134,19 @@ def kitchen(n: int = 60, *, habits: Mapping[str, Habit] = HABITS, seed: int = 7,
         title="in_domain",
         summary=summarize(rows, **{**given, **more}),  # type: ignore[arg-type]
         candidate=Side(spec="hf/checkpoints/kitchen-base+checkpoints/kitchen-sft", fingerprint="9f2c41d07ab3" * 4),
-        baseline=Side(spec="hf/checkpoints/kitchen-base", fingerprint="51d07ab39f2c" * 4, warnings=("40 of 200 planned steps done",)),
+        baseline=Side(
+            spec="hf/checkpoints/kitchen-base",
+            fingerprint="51d07ab39f2c" * 4,
+            warnings=("40 of 200 planned steps done",),
+        ),
         comparisons=tuple(comparisons),
         controls=tuple(controls),
-        facts={"suite": "suites/in_domain.yaml", "seed": "7", "orders": "both", "sampling": "temperature 0.75, at most 512 tokens"},
+        facts={
+            "suite": "suites/in_domain.yaml",
+            "seed": "7",
+            "orders": "both",
+            "sampling": "temperature 0.75, at most 512 tokens",
+        },
         manifest={"suite": {"name": "in_domain", "seed": 7}, "versions": {"python": "3.11.7"}, "hostile": HOSTILE[0]},
     )
 
@@ -141,11 +158,11 @@ def _comparison(i: int, rng: random.Random) -> tuple[float, Comparison]:
     plain = f"{dish.capitalize()}. " + " ".join(rng.choices(steps, k=rng.randint(1, 5)))
     if i % 17 == 3:
         good += " " + HOSTILE[i % len(HOSTILE)]
-    edge = rng.gauss(0.5, 0.9)
+    edge = rng.gauss(0.8, 0.9)
     item = Comparison(
         id=f"kitchen-{i + 1:03d}",
         repeat=0,
-        turns=(f"What do I cook if I want {dish} {twist}?",),
+        turns=(f"What do I cook for {i + 2} people who want {dish} {twist}?",),
         category=CATEGORIES[i % len(CATEGORIES)],
         candidate=(good,),
         baseline=(plain,),
@@ -160,10 +177,16 @@ def _with(item: Comparison, judgments: Sequence[JudgmentRecord]) -> Comparison:
 def _judge(name: str, habit: Habit, item: Comparison, rng: random.Random, edge: float) -> list[JudgmentRecord]:
     long, short = len(item.candidate[0]), len(item.baseline[0])  # type: ignore[index]
     tie = rng.random() < habit.ties
-    better = ("candidate" if edge > 0 else "baseline") if rng.random() < habit.skill else ("baseline" if edge > 0 else "candidate")
+    better = (
+        ("candidate" if edge > 0 else "baseline")
+        if rng.random() < habit.skill
+        else ("baseline" if edge > 0 else "candidate")
+    )
     rows = []
     for order in ORDERS:
-        leaning = order.removesuffix("_first") if rng.random() < habit.first else slots("candidate", "baseline", order)[1]
+        leaning = (
+            order.removesuffix("_first") if rng.random() < habit.first else slots("candidate", "baseline", order)[1]
+        )
         winner = "tie" if tie else better if rng.random() < habit.skill + 0.2 else leaning
         if name == "control/first":
             winner = order.removesuffix("_first")
