@@ -56,6 +56,7 @@ class Endpoint:
         self._connecting: set[asyncio.Timeout] = set()
         self._deadline: asyncio.TimerHandle | None = None
         self._resume: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def enter(self) -> float:
         """Wait for a slot; returns the loop's time at which it was given, for `leave`.
@@ -63,6 +64,8 @@ class Endpoint:
         Raises RunStopped where the endpoint was given up, CallFailed where it asks for a pause nobody waits out.
         """
         loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            self._move_to(loop)
         self._check(loop.time())
         if self._queue or not self._free(loop.time()):
             await self._line_up(loop)
@@ -108,8 +111,9 @@ class Endpoint:
             for waiting in (self._queue, self._sleepers):
                 _fail(waiting, RunStopped(message))
                 waiting.clear()
-            for scope in tuple(self._connecting):
-                scope.reschedule(asyncio.get_running_loop().time())
+            for scope in self._connecting:
+                if not scope.expired():
+                    scope.reschedule(asyncio.get_running_loop().time())
         return RunStopped(self._stopped)
 
     def unreachable(self) -> RunStopped:
@@ -149,6 +153,12 @@ class Endpoint:
             raise
         finally:
             self._connecting.discard(scope)
+
+    def _move_to(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Whoever waited on an earlier event loop is gone with it, and so are its timers.
+        self._loop, self._deadline, self._resume, self.active = loop, None, None, 0
+        for waiting in (self._queue, self._sleepers, self._connecting):
+            waiting.clear()
 
     def _watch(self, scope: asyncio.Timeout) -> None:
         self._connecting.add(scope)

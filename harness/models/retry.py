@@ -11,9 +11,13 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+Answer = TypeVar("Answer")
 
 
 class Retryable(Exception):
@@ -38,7 +42,8 @@ class Patience:
         asked = _failure(state).retry_after_s
         if asked is not None:
             # A little spread keeps a hundred calls from coming back in the same instant.
-            return asked + rng.uniform(0.0, min(0.5, 0.1 * asked))
+            spread = asked + rng.uniform(0.0, min(0.5, 0.1 * asked))
+            return min(spread, max(asked, self.waiting_s - state.idle_for))
         longest = min(self.longest_wait_s, self.first_wait_s * 2.0 ** (state.attempt_number - 1))
         return longest * rng.uniform(0.5, 1.0)
 
@@ -47,14 +52,14 @@ class Patience:
         return state.attempt_number >= self.attempts or state.idle_for + state.upcoming_sleep > self.waiting_s
 
 
-async def with_retries[T](
-    attempt: Callable[[], Awaitable[T]],
+async def with_retries(
+    attempt: Callable[[], Awaitable[Answer]],
     *,
     patience: Patience,
     sleep: Callable[[float], Awaitable[None]],
     on_retry: Callable[[], None],
     rng: random.Random,
-) -> T:
+) -> Answer:
     """Call `attempt` until it succeeds. Raises the last Retryable where patience ends, any other error at once."""
     retrying = AsyncRetrying(
         sleep=sleep,
@@ -87,7 +92,8 @@ def _number(text: str) -> float | None:
 
 def _until(date: str, now: float) -> float | None:
     try:
-        return max(0.0, parsedate_to_datetime(date).timestamp() - now)
+        moment = parsedate_to_datetime(date)
+        return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

@@ -6,7 +6,7 @@ No response is printed in full, and no text from a prompt, a model or a file can
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.report import tables, words
 from harness.report.contest import Ruled, all_contested, judges_that_matter
@@ -148,7 +148,7 @@ def _contested(report: Report) -> str:
     return _section("Contested comparisons", f"{intro}\n\n{table}{more}")
 
 
-def _contest(item: Comparison, ruled: dict[str, Ruled], names: Sequence[str]) -> list[str]:
+def _contest(item: Comparison, ruled: Mapping[str, Ruled], names: Sequence[str]) -> list[str]:
     name = item.id if item.repeat == 0 else f"{item.id} (repeat {item.repeat})"
     prompt = escape(" / ".join(item.turns), 60) if item.turns else DASH
     return [escape(name, 40), prompt, *(_outcome(ruled.get(judge)) for judge in names)]

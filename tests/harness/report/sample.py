@@ -96,7 +96,7 @@ def report_of(rows: Sequence[JudgmentRecord], *, title: str, **more: object) -> 
 HABITS = {
     "openai/gpt-4o-mini": Habit(skill=0.86, first=0.55, fails=0.02),
     "anthropic/claude-haiku": Habit(skill=0.8, first=0.52),
-    "openai@LOCAL/meta-llama/Llama-3.3-70B-Instruct-AWQ-INT4": Habit(skill=0.55, first=0.93, ties=0.02, controls=0.55),
+    "openai@LOCAL/meta-llama/Llama-3.3-70B-Instruct-AWQ-INT4": Habit(skill=0.55, first=0.93, ties=0.02, controls=0.35),
     "mistral-large": Habit(skill=0.75, controls=None),
     "control/longest": Habit(controls=None),
     "control/first": Habit(controls=None),

@@ -1,0 +1,136 @@
+"""report.html: one file that asks nothing of any network and runs nothing but its own script.
+
+The policy in its head forbids every request and admits style and script by their hashes alone. Text from prompts, models
+and files is escaped by Jinja2 or handed to the script as data, which puts it on the page as text and never as markup.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness.report import chart, tables, words
+from harness.report.data import Control, Report
+from harness.report.numerals import percent
+from harness.report.pagedata import embedded
+from harness.summary import Summary
+
+_HERE = Path(__file__).parent
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# So many categories fit beside the judges; more go behind a click.
+_OPEN = 16
+
+
+def render(report: Report) -> str:
+    """The report as one self-contained page."""
+    style, script = _source("page.css"), _source("page.js")
+    page = _environment().get_template("page.html.j2").render(
+        report=report,
+        summary=report.summary,
+        policy=_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        data=Markup(embedded(report)),
+        words=words,
+        chart=chart,
+        judges=tables.judge_rows(report.summary),
+        categories=tables.category_rows(report.summary),
+        grid=tables.by_judge_and_category(report.summary),
+        open=_OPEN,
+        lengths=_lengths(report.summary),
+        statuses=_statuses(report.summary),
+        pairs=_pairs(report.controls),
+        manifest=json.dumps(report.manifest, indent=2, ensure_ascii=False, default=str) if report.manifest else "",
+    )  # fmt: skip
+    # A lone surrogate from a file's escapes would keep the page from being written at all.
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", page)
+
+
+def _source(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["link"] = lambda text: quote(text, safe="")
+    return environment
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Length:
+    judge: str
+    rate: str
+    decisive: int
+
+
+def _lengths(summary: Summary) -> list[_Length]:
+    return [
+        _Length(judge=name, rate=percent(length.longer / length.decisive, length.decisive), decisive=length.decisive)
+        for name, length in summary.lengths.items()
+        if length.decisive
+    ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Statuses:
+    names: list[str]
+    rows: list[tuple[str, list[int], int]]
+
+
+def _statuses(summary: Summary) -> _Statuses:
+    """How every judge's verdicts ended, and how many prompts stayed without one."""
+    names = list(dict.fromkeys(["ok", *sorted({name for counts in summary.statuses.values() for name in counts})]))
+    rows = [
+        (judge, [summary.statuses.get(judge, {}).get(name, 0) for name in names], result.unscored)
+        for judge, result in summary.judges.items()
+    ]
+    return _Statuses(names=names, rows=rows)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Pair:
+    """One control pair with every verdict on it."""
+
+    id: str
+    damage: str
+    whole: tuple[str, ...]
+    damaged: tuple[str, ...]
+    verdicts: tuple[Control, ...]
+
+    @property
+    def wrong(self) -> int:
+        return sum(not verdict.right for verdict in self.verdicts)
+
+
+def _pairs(controls: Iterable[Control]) -> list[_Pair]:
+    found: dict[tuple[object, ...], list[Control]] = {}
+    for control in controls:
+        found.setdefault((control.id, control.damage, control.whole, control.damaged), []).append(control)
+    return [
+        _Pair(id=first.id, damage=first.damage, whole=first.whole, damaged=first.damaged, verdicts=tuple(verdicts))
+        for verdicts in found.values()
+        for first in verdicts[:1]
+    ]
