@@ -23,10 +23,12 @@ from judges.types import Status, Verdict
 def _as_id(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError("an id is a string")
+    if value == "":
+        raise ValueError("an id must not be empty; give it a name")
     return str(value) if isinstance(value, int | float) else value
 
 
-Id = Annotated[str, BeforeValidator(_as_id), Field(min_length=1)]
+Id = Annotated[str, BeforeValidator(_as_id)]
 Count = Annotated[int, Field(ge=0, strict=True)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 

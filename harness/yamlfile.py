@@ -106,7 +106,7 @@ def problems_of(error: ValidationError, path: str, line_of: LineOf, known: Seque
 
 def describe(item: dict[str, Any], known: Sequence[str] = ()) -> str:
     """One pydantic error item in words. `known` are the top-level keys to offer where one is unknown."""
-    where = ".".join(str(step) for step in item["loc"]) or "this line"
+    where = ".".join(str(step) for step in item["loc"]) or "this"
     kind, value = item["type"], item.get("input")
     if kind == "extra_forbidden":
         offer = f"; known keys: {', '.join(known)}" if known and len(item["loc"]) == 1 else "; remove it"
@@ -114,6 +114,8 @@ def describe(item: dict[str, Any], known: Sequence[str] = ()) -> str:
     if kind == "missing":
         return f"the key {where!r} is missing; add it"
     message = str(item["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if not item["loc"]:
+        return message
     shown = repr(value)
     shown = shown if len(shown) <= 80 else shown[:77] + "..."
     return f"{where}: {message[0].lower()}{message[1:]}, found {shown}"
