@@ -1,4 +1,4 @@
-"""The command line: the only place that knows every room. Parses arguments, calls one function each, says what came of it.
+"""The command line: the only place that knows every room. Parses arguments, calls one function each, says what came.
 
 Turns recipe/… specs into hf/… specs through `train`. Progress and messages go to stderr; figures to stdout.
 """
@@ -172,9 +172,7 @@ def check_recipe(path: Path) -> Any:
 def main() -> None:
     """The `harness` command. Every failure is one sentence and an exit code; nothing prints a traceback."""
     try:
-        app(standalone_mode=False)
-    except SystemExit:
-        raise
+        sys.exit(app(standalone_mode=False) or 0)
     except HarnessError as error:
         sys.exit(_fail(error))
     except KeyboardInterrupt:
@@ -188,8 +186,6 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         print(f"error: {place}{error.strerror or error}", file=sys.stderr)
         sys.exit(4)
-    except typer.Exit as done:
-        sys.exit(done.exit_code)
     except Exception as error:
         if (code := _usage(error)) is not None:
             sys.exit(code)

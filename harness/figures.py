@@ -26,8 +26,8 @@ VALUE: dict[Winner, float] = {"candidate": 1.0, "tie": 0.5, "baseline": 0.0}
 class PromptScore:
     """One judge on one prompt, over all its usable verdicts. `score` in [0, 1], 1 for the candidate.
 
-    `orders` are the orders with a usable verdict; `pairs` the repeats that have both, `agreeing` those whose two orders name
-    the same winner or both say tie, `inconsistent` whether any repeat's two orders name different winners.
+    `orders` are the orders with a usable verdict; `pairs` the repeats that have both, `agreeing` those whose two
+    orders name the same winner or both say tie, `inconsistent` whether any repeat's two orders name different winners.
     """
 
     score: float

@@ -13,27 +13,32 @@ from pathlib import Path
 from typing import Any
 
 from harness import checkpoint
-from harness.collect import Found, find, is_complete, report_of, summary_of, write
+from harness.collect import find, is_complete, report_of, summary_of, write
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.job import Job, distinct, to_manifest
 from harness.journal import Journal
-from harness.models.api import api_model
+from harness.models.anthropic import AnthropicModel
 from harness.models.cache import ReplyCache
+from harness.models.client import ApiModel
 from harness.models.contestant import Contestant, ModelContestant
+from harness.models.limits import Limits
 from harness.models.meter import Meter
+from harness.models.openai import OpenAIModel
 from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sha256, load_responses, load_verdicts
 from harness.models.spec import Spec, parse
 from harness.models.weights import locate, require_extra
 from harness.plan import limited
 from harness.progress import Progress
+from harness.report.data import Report
 from harness.run import Bench, Cast, Executor, usable_records
 from harness.suite import Suite
 from judges import template
 from judges.build import build
-from judges.types import Model
 
 # What turns a recipe/… spec into an hf/… one. The command line hands it in; nothing here knows recipes.
 Resolve = Callable[[Spec], Spec]
+
+APIS: dict[str, type[ApiModel]] = {"openai": OpenAIModel, "anthropic": AnthropicModel}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,7 +131,8 @@ class Workshop:
         self.fingerprints: dict[str, str] = {}
         self.warnings: dict[str, list[str]] = {}
         self._cache: ReplyCache | None = None
-        self._models: dict[str, Any] = {}
+        self._limits = Limits(concurrency=concurrency)
+        self._models: dict[str, ApiModel] = {}
 
     @property
     def cache(self) -> ReplyCache:
@@ -153,8 +159,10 @@ class Workshop:
             return load_responses(spec.path, role, suite.prompts)
         if spec.kind == "hf":
             return self._local(spec, role, suite.seed)
-        self.fingerprints[role] = spec.text
-        return ModelContestant(model=self._model(spec), concurrency=self.concurrency)
+        model = self._model(spec)
+        # Nobody sees the weights behind an API: its address and name are all there is to hold on to.
+        self.fingerprints[role] = f"{model.url} {spec.rest}"
+        return ModelContestant(model=model, concurrency=self.concurrency)
 
     def _local(self, spec: Spec, role: str, seed: int) -> Contestant:
         require_extra(repr(spec.text))
@@ -168,7 +176,7 @@ class Workshop:
         )
         self.warnings[role] = _unfinished(base, adapter)
         return LocalContestant(
-            base=base, adapter=adapter, fingerprint=self.fingerprints[role], seed=seed, cache=self.cache
+            base=base, adapter=adapter, fingerprint=self.fingerprints[role], seed=seed, cache=self.cache, meter=self.meter
         )
 
     def _bench(self, spec: Spec, suite: Suite) -> Bench:
@@ -187,11 +195,18 @@ class Workshop:
         self.fingerprints[spec.text] = file_sha256(spec.path)
         return load_verdicts(spec.path)
 
-    def _model(self, spec: Spec) -> Model:
+    def _model(self, spec: Spec) -> ApiModel:
         key = f"{spec.kind}@{spec.endpoint}/{spec.rest}"
         if key not in self._models:
-            self._models[key] = api_model(spec, cache=self.cache, meter=self.meter, concurrency=self.concurrency)
-        return self._models[key]  # type: ignore[no-any-return]
+            self._models[key] = APIS[spec.kind].from_env(
+                spec=spec.text,
+                name=spec.endpoint,
+                model=spec.rest,
+                limits=self._limits,
+                cache=self.cache,
+                meter=self.meter,
+            )
+        return self._models[key]
 
     def notes(self, job: Job) -> list[str]:
         """What the reader must know of the contestants themselves."""
@@ -240,13 +255,13 @@ def carry_out(
     return None
 
 
-def conclude(run: Path, manifest: Mapping[str, Any], *, stopped: bool) -> tuple[Found, Any]:
-    """Write the figures and reports of what is on disk, and `complete` into the manifest. Returns them."""
+def conclude(run: Path, manifest: Mapping[str, Any], *, stopped: bool) -> Report:
+    """Write the figures and reports of what is on disk, and `complete` into the manifest. Returns the report."""
     found = find(run)
     complete = not stopped and is_complete(found)
     report = report_of(found, summary_of(found, complete=complete))
     write(run, report, {**manifest, "complete": complete})
-    return found, report
+    return report
 
 
 def same_inputs(manifest: Mapping[str, Any], workshop: Workshop, run: Path) -> None:
@@ -254,8 +269,8 @@ def same_inputs(manifest: Mapping[str, Any], workshop: Workshop, run: Path) -> N
     problems = [
         Problem(
             path=str(run),
-            what=f"{name} has changed since the run began (SHA-256 {str(was)[:12]} then, {workshop.fingerprints[name][:12]} "
-            "now); put it back, or start a new run",
+            what=f"{name} has changed since the run began (SHA-256 {str(was)[:12]} then, "
+            f"{workshop.fingerprints[name][:12]} now); put it back, or start a new run",
         )
         for name, was in manifest.get("fingerprints", {}).items()
         if name in workshop.fingerprints and workshop.fingerprints[name] != was

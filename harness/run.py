@@ -7,10 +7,11 @@ further call can survive stops the run and keeps all that was done.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from harness.errors import CallFailed, InputError
 from harness.job import Job
@@ -24,6 +25,8 @@ from harness.progress import Progress
 from harness.records import JudgmentRecord, ResponseRecord, gather, read_lines
 from judges.controls import Texts
 from judges.types import Judge, Presentation, Ruling
+
+T = TypeVar("T")
 
 RESPONSES, JUDGMENTS, CONTROLS = "responses.jsonl", "judgments.jsonl", "controls.jsonl"
 UNANSWERED = ("provider_error", "skipped")
@@ -68,7 +71,7 @@ class Executor:
     progress: Progress
 
     async def work(self) -> None:
-        """Do all that is not on disk yet. Raises RunStopped where it cannot go on, InputError where input is at fault."""
+        """Do all that is not on disk yet. Raises RunStopped where it cannot go on, InputError on faulty input."""
         for name in (RESPONSES, JUDGMENTS, CONTROLS):
             if repair(self.run / name):
                 self.progress.say(f"{name}: the last line was torn; mended")
@@ -119,21 +122,23 @@ class Executor:
         total = len(cells) * len(self.cast.benches)
         self.progress.stage("judgments", total, total - sum(map(len, todo.values())))
         await together(
-            self._pool(bench, (self._judge_cell(bench.judge, cell, answered) for cell in todo[bench.judge.name]))
+            self._pool(bench, todo[bench.judge.name], partial(self._judge_cell, bench.judge, answered))
             for bench in self.cast.benches
         )
 
-    async def _pool(self, bench: Bench, jobs: Iterator[Coroutine[Any, Any, None]]) -> None:
+    async def _pool(self, bench: Bench, todo: Iterable[T], judge: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+        queue = iter(todo)
+
         async def work() -> None:
-            for job in jobs:
-                await job
+            for item in queue:
+                await judge(item)
                 self.progress.advance()
                 # A judge that asks nobody must not keep the journal from being written.
                 await asyncio.sleep(0)
 
         await together(work() for _ in range(bench.workers))
 
-    async def _judge_cell(self, judge: Judge, cell: Cell, answered: Mapping[tuple[str, str, int], Texts]) -> None:
+    async def _judge_cell(self, judge: Judge, answered: Mapping[tuple[str, str, int], Texts], cell: Cell) -> None:
         pair = [answered.get((cell.prompt.id, role, cell.repeat)) for role in ("candidate", "baseline")]
         extra: dict[str, Any] = {}
         if pair[0] is None or pair[1] is None:
@@ -183,11 +188,11 @@ class Executor:
         total = len(pairs) * len(CONTROL_ORDER) * len(benches)
         self.progress.stage("control pairs", total, total - sum(map(len, todo.values())))
         await together(
-            self._pool(bench, (self._judge_control(bench.judge, *item) for item in todo[bench.judge.name]))
-            for bench in benches
+            self._pool(bench, todo[bench.judge.name], partial(self._judge_control, bench.judge)) for bench in benches
         )
 
-    async def _judge_control(self, judge: Judge, pair: ControlPair, order: str) -> None:
+    async def _judge_control(self, judge: Judge, item: tuple[ControlPair, str]) -> None:
+        pair, order = item
         a, b = slots(pair.whole, pair.damaged, CONTROL_ORDER[order])
         rng = seeded(self.job.suite.seed, judge.name, "control", pair.prompt.id, pair.role, pair.damage, order)
         ruling, error = await self._rule(judge, Presentation(prompt=pair.prompt, a=a, b=b), rng, 0)

@@ -27,8 +27,8 @@ class Length:
 class Summary:
     """Everything a report says. `deciding` is the panel's result or the one counting judge's; None where none counts.
 
-    `n_judgments` counts judgment records, `identical` comparisons whose responses were the same text (ties without a call),
-    `notes` are sentences on what may be wrong, missing or not comparable.
+    `n_judgments` counts judgment records, `identical` comparisons whose responses were the same text (ties without a
+    call), `notes` are sentences on what may be wrong, missing or not comparable.
     """
 
     n_prompts: int

@@ -60,7 +60,7 @@ class Template:
     def _parts(self) -> dict[str, jinja2.Template]:
         environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
         pieces = _MARK.split(self.source)
-        if [name for name in pieces[1::2]] != ["system", "user"]:
+        if pieces[1::2] != ["system", "user"]:
             raise ValueError(f"the template {self.name!r} needs a '=== system ===' part and then a '=== user ===' part")
         return {
             name: environment.from_string(body.strip("\n"))
@@ -68,7 +68,7 @@ class Template:
         }
 
     def messages(self, shown: Presentation) -> tuple[Message, ...]:
-        """The messages that put a presentation to a judge: slots alone, no names. Raises ValueError on a field it lacks."""
+        """The messages that put a presentation to a judge: slots, no names. Raises ValueError on a field it lacks."""
         prompt = shown.prompt
         fields = {
             "system": defuse(prompt.system) if prompt.system else "",

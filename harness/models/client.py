@@ -1,40 +1,53 @@
-"""What both APIs share: the cache before the call, a slot, the call, what was learned from a refusal, the retries.
+"""What both APIs share: the cache before the call, a slot, the call, what a refusal teaches, the retries.
 
 A provider's module adds its wire format alone. The SDK is imported at the first request that really goes out, its
-own retries are off, and whatever it raises is turned into one sentence without a key.
+own retries are off, and whatever it raises becomes one sentence without a key.
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
+import os
 import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
-from harness.errors import CallFailed, HarnessError, RunStopped
-from harness.models.access import access
+from harness.errors import CallFailed, HarnessError
+from harness.models.access import access, access_from_env
 from harness.models.cache import ReplyCache, cache_key, provenance
+from harness.models.connection import options
 from harness.models.dialect import Dialect, Refusal, learn
+from harness.models.failures import NotConnected, body_of, lost, may_pass, refusal
 from harness.models.limits import Limits, Outcome
 from harness.models.meter import Meter, Price
-from harness.models.retry import Patience, Retryable, retry_after_s, with_retries
+from harness.models.retry import Patience, Retryable, with_retries
 from judges.types import Json, Reply, Request, any_reply
 
 CONNECT_S = 5.0
 READ_S = 600.0
-SHOWN = 500
-# One for each thing a model can reject, and the request that is left.
-ADAPTATIONS = 7
-RETRIED = (408, 409, 429)
-OVERLOADED = (429, 529)
+# One for each thing a model can reject, one for the request that is left, one to spare.
+ADAPTATIONS = 8
 _JITTER = random.Random()
+_WAYS_OUT = {
+    401: "check its API key",
+    403: "check what its API key may do",
+    404: "check the model's name and the address",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Payload:
+    """What is sent, and which parameters of it are recorded as applied."""
+
+    body: dict[str, Json]
+    applied: dict[str, Json]
+    structured: bool
 
 
 class ApiModel(ABC):
-    """A model behind an HTTP API. Subclasses say how a request is written and how an answer is read."""
+    """A model behind an HTTP API. A subclass says how a request is written and how an answer is read."""
 
     provider: ClassVar[str]
     default_url: ClassVar[str]
@@ -47,7 +60,7 @@ class ApiModel(ABC):
         base_url: str | None,
         api_key: str,
         limits: Limits,
-        cache: ReplyCache | None,
+        cache: ReplyCache | None = None,
         meter: Meter | None = None,
         price: Price | None = None,
         patience: Patience | None = None,
@@ -65,6 +78,22 @@ class ApiModel(ABC):
         self._sdk: Any = None
         self._client: Any = None
 
+    @classmethod
+    def from_env(
+        cls, *, spec: str, name: str | None, model: str, environ: Mapping[str, str] = os.environ, **rest: Any
+    ) -> Self:
+        """Build from the provider's own variables, or from NAME_API_KEY and NAME_BASE_URL.
+
+        `rest` goes to the constructor. Raises InputError where a variable is unset or cannot be used.
+        """
+        found = access_from_env(
+            spec=spec,
+            prefix=name or cls.provider.upper(),
+            default_url=None if name else cls.default_url,
+            environ=environ,
+        )
+        return cls(spec=spec, model=model, base_url=found.url, api_key=found.key, **rest)
+
     @property
     def spec(self) -> str:
         """The spec it was built from, as given."""
@@ -76,7 +105,7 @@ class ApiModel(ABC):
         return self._access.shown
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._spec!r}, url={self._access.shown!r})"
+        return f"{type(self).__name__}({self._spec!r}, url={self.url!r})"
 
     async def ask(
         self, request: Request, *, usable: Callable[[Reply], bool] = any_reply, stored_as: Request | None = None
@@ -85,13 +114,18 @@ class ApiModel(ABC):
 
         Raises CallFailed where this call was given up, RunStopped where no further call can succeed.
         """
-        if self._cache is not None and (hit := self._cache.get(cache_key(self._identity, request))) is not None:
+        if self._cache is None:
+            return await self._answer(request)
+        key = cache_key(self._identity, request)
+        cached = self._cache.get(key)
+        if cached is not None:
             self._meter.hits += 1
-            return hit
+            return cached
         reply = await self._answer(request)
-        if self._cache is not None and usable(reply):
-            source = provenance(self._identity, stored_as or request)
-            self._cache.put(cache_key(self._identity, stored_as or request), reply, source=source)
+        if usable(reply):
+            kept = stored_as or request
+            key = key if kept is request else cache_key(self._identity, kept)
+            self._cache.put(key, reply, source=provenance(self._identity, kept))
         return reply
 
     async def aclose(self) -> None:
@@ -100,36 +134,39 @@ class ApiModel(ABC):
         if client is not None:
             await client.close()
 
-    @abstractmethod
-    def _load(self) -> tuple[Any, Any]:
-        """Import the SDK and build its asynchronous client."""
+    def _http_options(self) -> dict[str, Any]:
+        return options(self._endpoint, connections=self._connections, connect_s=CONNECT_S, read_s=self._read_timeout_s)
 
     @abstractmethod
-    async def _send(self, payload: dict[str, Json]) -> bytes:
+    def _open(self) -> tuple[Any, Any]:
+        """Import the SDK and build its asynchronous client; both."""
+
+    @abstractmethod
+    async def _send(self, body: dict[str, Json]) -> bytes:
         """Send one request through the SDK; the answer's body."""
 
     @abstractmethod
-    def _payload(self, request: Request, dialect: Dialect) -> tuple[dict[str, Json], dict[str, Json]]:
-        """What is sent, and what of it is recorded as applied."""
+    def _payload(self, request: Request, dialect: Dialect) -> Payload:
+        """A request as the API wants it."""
 
     @abstractmethod
-    def _read(self, body: Mapping[str, Json], *, schema: bool, applied: dict[str, Json]) -> Reply:
-        """Read an answer. Raises Retryable where it is not one."""
+    def _read(self, body: Mapping[str, Json], sent: Payload, seconds: float) -> Reply:
+        """Read an answer that took `seconds`. Raises Retryable where it is not one."""
 
     async def _answer(self, request: Request) -> Reply:
+        tries = 0
+
         async def attempt() -> Reply:
+            nonlocal tries
+            tries += 1
             return await self._attempt(request)
 
         try:
             reply = await with_retries(
-                attempt,
-                patience=self._patience,
-                sleep=self._endpoint.sleep,
-                on_retry=self._retried,
-                rng=self._rng,
+                attempt, patience=self._patience, sleep=self._endpoint.sleep, on_retry=self._retried, rng=self._rng
             )
         except Retryable as failure:
-            raise self._given_up(failure) from None
+            raise self._given_up(failure, tries) from None
         except CallFailed as failure:
             self._meter.failures += 1
             raise CallFailed(f"{self._spec}: {failure}") from None
@@ -139,42 +176,77 @@ class ApiModel(ABC):
     def _retried(self) -> None:
         self._meter.retries += 1
 
-    def _given_up(self, failure: Retryable) -> HarnessError:
+    def _given_up(self, failure: Retryable, tries: int) -> HarnessError:
         if isinstance(failure, NotConnected) and not self._endpoint.reached:
             return self._endpoint.unreachable()
         self._meter.failures += 1
-        asked = failure.retry_after_s
-        wait = f" and asks to wait {asked:.0f} s" if asked is not None and asked > self._patience.waiting_s else ""
-        return CallFailed(f"{self._spec}: gave up after repeated attempts: {failure.reason}{wait}")
+        asked = failure.retry_after_s or 0.0
+        wait = f", and asks to wait {asked:.0f} s" if asked > self._patience.waiting_s else ""
+        return CallFailed(f"{self._spec}: given up after {tries} attempts: {failure.reason}{wait}")
 
     async def _attempt(self, request: Request) -> Reply:
         if self._client is None:
-            self._sdk, self._client = self._load()
+            self._sdk, self._client = self._open()
         for _ in range(ADAPTATIONS):
             dialect = self._dialect
-            payload, applied = self._payload(request, dialect)
-            answer = await self._in_a_slot(payload, applied, request)
-            if isinstance(answer, Reply):
-                return answer
-            self._adapt(dialect, payload, answer)
-        raise Retryable("the model rejects its parameters one after another")
+            sent = self._payload(request, dialect)
+            entered = await self._endpoint.enter()
+            outcome: Outcome = "failed"
+            try:
+                reply = await self._in_slot(sent, dialect)
+                outcome = "answered"
+            except Retryable as failure:
+                outcome = "slow_down" if failure.slow_down else "failed"
+                if failure.slow_down and failure.retry_after_s:
+                    self._endpoint.pause(failure.retry_after_s)
+                raise
+            finally:
+                self._endpoint.leave(entered, outcome)
+            if reply is not None:
+                return reply
+        raise Retryable(f"{self.url} rejects one parameter after another")
 
-    async def _in_a_slot(
-        self, payload: dict[str, Json], applied: dict[str, Json], request: Request
-    ) -> Reply | Refusal:
-        entered = await self._endpoint.enter()
-        outcome: Outcome = "failed"
+    async def _in_slot(self, sent: Payload, dialect: Dialect) -> Reply | None:
+        """The reply to one request; None where the refusal taught how to ask instead."""
         begun = time.perf_counter()
+        answer = await self._exchange(sent)
+        seconds = round(time.perf_counter() - begun, 4)
+        if not isinstance(answer, Refusal):
+            return self._read(answer, sent, seconds)
+        if answer.of_content:
+            return Reply(text=answer.message, finish="refused", applied=sent.applied, latency_s=seconds)
+        learned = learn(dialect, sent.body, answer, model=self._model)
+        if learned is None:
+            raise self._refused(answer)
+        self._dialect = self._dialect.merged(learned)
+        return None
+
+    def _refused(self, found: Refusal) -> Exception:
+        passing = may_pass(found, self.url)
+        if passing is not None:
+            return passing
+        said = f"{self.url} answered {found.status}: {found.message}"
+        if found.status == 413:
+            return CallFailed(said)
+        way_out = _WAYS_OUT.get(found.status)
+        return self._endpoint.stop(f"{self._spec}: {said}{f'; {way_out}' if way_out else ''}")
+
+    async def _exchange(self, sent: Payload) -> Mapping[str, Json] | Refusal:
+        self._meter.requests += 1
+        scrub = self._access.scrub
         try:
-            answer = await self._exchange(payload)
-            outcome = "answered"
-            if isinstance(answer, Refusal):
-                return answer if not answer.of_content else _refused(answer, applied, time.perf_counter() - begun)
-            return _timed(self._read(answer, schema=request.schema is not None, applied=applied), begun)
-        except Retryable as failure:
-            outcome = "slow_down" if failure.slow_down else "failed"
-            if failure.slow_down and failure.retry_after_s:
-                self._endpoint.pause(failure.retry_after_s)
-            raise
-        finally:
-            self._endpoint.leave(entered, outcome)
+            # The SDK's own timeout starts anew with every byte; a trickle must end too.
+            async with self._endpoint.attempt(2 * self._read_timeout_s):
+                raw = await self._send(sent.body)
+        except TimeoutError:
+            raise Retryable(f"{self.url}: no whole answer within {2 * self._read_timeout_s:.0f} s") from None
+        except self._sdk.APIStatusError as error:
+            self._endpoint.connected()
+            return refusal(error.response.status_code, error.response.headers, error.body, scrub)
+        except self._sdk.APIError as error:
+            failure = lost(error, self.url, scrub)
+            if isinstance(failure, NotConnected):
+                self._endpoint.not_connected(failure.reason)
+            raise failure from None
+        self._endpoint.connected()
+        return body_of(raw, self.url, scrub)

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
-from harness.models.cache import ReplyCache, cache_key
-from harness.models.contestant import Answer, Done, Question, conversation, request_of
+from harness.models.cache import ReplyCache, cache_key, provenance
+from harness.models.contestant import Answer, Done, Finish, Question, conversation, request_of
+from harness.models.meter import Meter
 from harness.models.sampler import RowSampler, row_seed
 from harness.models.weights import Device, choose_device, load
-from judges.types import Message, Reply, Sampling
+from judges.types import Message, Reply, Request, Sampling, Usage
 
 BATCH_TOKENS = 16384
 MOST_ROWS = 64
@@ -30,18 +31,18 @@ class _Talk:
 
     question: Question
     texts: list[str] = field(default_factory=list)
-    finish: str = "stop"
+    finish: Finish = "stop"
     seconds: float = 0.0
     tokens: int = 0
 
 
 class LocalContestant:
-    """A causal language model from a folder, with an optional adapter. Loaded at the first answer that is not cached."""
+    """A causal language model from a folder, with an optional adapter; loaded at the first uncached answer."""
 
     def __init__(
-        self, *, base: Path, adapter: Path | None, fingerprint: str, seed: int, cache: ReplyCache | None
+        self, *, base: Path, adapter: Path | None, fingerprint: str, seed: int, cache: ReplyCache | None, meter: Meter
     ) -> None:
-        self._base, self._adapter, self._seed, self._cache = base, adapter, seed, cache
+        self._base, self._adapter, self._seed, self._cache, self._meter = base, adapter, seed, cache, meter
         self._device = choose_device()
         # The seed draws the samples, so it is part of what an answer is; precision and device round differently.
         self._identity = {
@@ -53,7 +54,7 @@ class LocalContestant:
         self._loaded: tuple[Any, Any] | None = None
 
     async def answer(self, questions: Sequence[Question], done: Done) -> None:
-        """Answer every question, turn by turn, in batches of similar length. Raises InputError where one does not fit."""
+        """Answer every question, turn by turn, in batches of similar length. Raises InputError where one has no room."""
         talks = [_Talk(question) for question in questions]
         while talks:
             waiting = [talk for talk in talks if not self._from_cache(talk)]
@@ -67,19 +68,18 @@ class LocalContestant:
     def _finish(self, talk: _Talk, done: Done) -> None:
         if len(talk.texts) == len(talk.question.prompt.turns):
             details = {"output_tokens": talk.tokens} if talk.tokens else {}
-            finish = "length" if talk.finish == "length" else "stop"
             latency = round(talk.seconds, 4) if talk.seconds else None
-            done(talk.question, Answer(texts=tuple(talk.texts), finish=finish, latency_s=latency, details=details))
+            done(talk.question, Answer(texts=tuple(talk.texts), finish=talk.finish, latency_s=latency, details=details))
 
-    def _key(self, talk: _Talk) -> str:
-        request = request_of(talk.question, talk.texts)
+    def _source(self, talk: _Talk) -> tuple[dict[str, Any], Request]:
         seed = self._seed if talk.question.sampling.temperature else 0
-        return cache_key({**self._identity, "seed": seed}, request)
+        return {**self._identity, "seed": seed}, request_of(talk.question, talk.texts)
 
     def _from_cache(self, talk: _Talk) -> bool:
-        reply = self._cache.get(self._key(talk)) if self._cache else None
+        reply = self._cache.get(cache_key(*self._source(talk))) if self._cache else None
         if reply is None:
             return False
+        self._meter.hits += 1
         talk.texts.append(reply.text)
         talk.finish = "length" if reply.finish == "length" else talk.finish
         return True
@@ -95,7 +95,8 @@ class LocalContestant:
             seconds = (time.perf_counter() - started) / len(batch)
             for (talk, _), reply in zip(batch, replies, strict=True):
                 if self._cache:
-                    self._cache.put(self._key(talk), reply)
+                    source = self._source(talk)
+                    self._cache.put(cache_key(*source), reply, source=provenance(*source))
                 talk.texts.append(reply.text)
                 talk.finish = "length" if reply.finish == "length" else talk.finish
                 talk.seconds += seconds
@@ -183,8 +184,6 @@ def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
 
 
 def _reply(tokenizer: Any, row: list[int], ends: set[int], room: int) -> Reply:
-    from judges.types import Usage
-
     length = next((place for place, token in enumerate(row) if token in ends), None)
     kept = row if length is None else row[:length]
     text = tokenizer.decode(kept, skip_special_tokens=True).strip()

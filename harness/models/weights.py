@@ -1,7 +1,7 @@
 """Opens local transformers checkpoints: finds them, chooses device and precision, loads and verifies the weights.
 
-Refuses weights that are not safetensors, keys that are missing, unexpected or re-initialised, and an environment without
-the training extra. torch is imported inside functions only.
+Refuses weights that are not safetensors, keys that are missing, unexpected or re-initialised, and an environment
+without the training extra. torch is imported inside functions only.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def locate(text: str, spec: str) -> Path:
     except Exception as error:  # The hub client raises a dozen unrelated types; each means the same here.
         reason = " ".join(str(error).split())[:160]
         raise InputError(
-            f"{spec!r}: there is no folder {text!r} here, and as a hub id it cannot be fetched ({reason}); check the name"
+            f"{spec!r}: there is no folder {text!r} here, and no hub id {text!r} can be fetched ({reason}); check it"
         ) from None
 
 

@@ -1,7 +1,7 @@
 """report.html: one file that asks nothing of any network and runs nothing but its own script.
 
-The policy in its head forbids every request and admits style and script by their hashes alone. Text from prompts, models
-and files is escaped by Jinja2 or handed to the script as data, which puts it on the page as text and never as markup.
+The policy in its head forbids every request and admits style and script by their hashes alone. Text from prompts,
+models and files is escaped by Jinja2 or handed to the script as data, which puts it on the page as text alone.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from pathlib import Path
 from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.report import chart, tables, words
 from harness.report.data import Control, Report
-from harness.report.numerals import percent
+from harness.report.numerals import margin, percent
 from harness.report.pagedata import embedded
 from harness.summary import Summary
 
 _HERE = Path(__file__).parent
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_FIGURE = re.compile(r"95 % [\d.]+(?:–[\d.]+)?|[\d.]+(?:–[\d.]+)? %|\bp (?:=|&[lg]t;) [\d.]+")
 # So many categories fit beside the judges; more go behind a click.
 _OPEN = 16
 
@@ -41,11 +42,13 @@ def render(report: Report) -> str:
         script=Markup(script),
         data=Markup(embedded(report)),
         words=words,
+        doubts=words.report_doubts(report),
         chart=chart,
         judges=tables.judge_rows(report.summary),
         categories=tables.category_rows(report.summary),
         grid=tables.by_judge_and_category(report.summary),
         open=_OPEN,
+        margin=margin(report.summary.equivalence),
         lengths=_lengths(report.summary),
         statuses=_statuses(report.summary),
         pairs=_pairs(report.controls),
@@ -70,11 +73,17 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _unbroken(text: str) -> Markup:
+    """Escaped text in which a figure stays on one line with its sign."""
+    return Markup(_FIGURE.sub(r'<span class="figure">\g<0></span>', str(escape(text))))
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["figures"] = _unbroken
     environment.filters["link"] = lambda text: quote(text, safe="")
     return environment
 

@@ -70,7 +70,7 @@ def mean_score(scores: NDArray[np.float64], level: float = 0.95) -> Mean:
 
 
 def sign_test(wins: int, losses: int) -> float:
-    """The exact two-sided sign test of wins against losses; 1 where there is neither (Arbuthnott; Dixon & Mood 1946)."""
+    """The exact two-sided sign test of wins against losses; 1 where there is neither (Dixon & Mood 1946)."""
     if wins + losses == 0:
         return 1.0
     return float(scipy_stats.binomtest(wins, wins + losses, 0.5).pvalue)

@@ -1,0 +1,102 @@
+"""What an SDK's exception or a strange answer means: a refusal in the provider's words, or a failure that may pass.
+
+Error bodies come in several shapes (nested, flat, a plain string, a page of HTML); all are read into one sentence,
+with every secret masked before anything is cut off.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness.models.dialect import Refusal
+from harness.models.retry import Retryable, retry_after_s
+from judges.types import Json
+
+SHOWN = 400
+OVERLOADED = (429, 529)
+RETRIED = (408, 409, 429)
+Scrub = Callable[[str], str]
+
+
+class NotConnected(Retryable):
+    """No connection was made; the request never left."""
+
+
+def refusal(status: int, headers: Mapping[str, str], body: Any, scrub: Scrub) -> Refusal:
+    """Read an error answer."""
+    part = body
+    if isinstance(part, Mapping) and isinstance(part.get("error"), Mapping):
+        part = part["error"]
+    named = part if isinstance(part, Mapping) else {}
+    words = named.get("message") or named.get("error") or named.get("detail") or part or "no reason given"
+    return Refusal(
+        status=status,
+        message=sentence(words if isinstance(words, str) else json.dumps(words, default=str), scrub),
+        code=str(named.get("code") or named.get("type") or ""),
+        param=str(named.get("param") or ""),
+        headers=headers,
+    )
+
+
+def sentence(text: str, scrub: Scrub) -> str:
+    """A provider's text on one line, without tags and secrets, of bounded length."""
+    text = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", scrub(text), flags=re.DOTALL | re.IGNORECASE)
+    text = " ".join(text.split()).rstrip(".")
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def may_pass(found: Refusal, url: str) -> Retryable | None:
+    """The failure that an error status stands for; None where trying again cannot help."""
+    out_of_quota = found.code == "insufficient_quota"
+    if out_of_quota or not (found.status in RETRIED or found.status >= 500):
+        return None
+    return Retryable(
+        f"{url} answered {found.status}: {found.message}",
+        retry_after_s=retry_after_s(found.headers),
+        slow_down=found.status in OVERLOADED,
+    )
+
+
+def lost(error: BaseException, url: str, scrub: Scrub) -> Retryable:
+    """The failure of a request that got no answer, from the SDK's connection error."""
+    cause = error.__cause__ or error
+    name = type(cause).__name__
+    detail = sentence(str(cause), scrub)
+    reason = f"{_READABLE.get(name, name)}{f' ({detail})' if detail else ''}"
+    if name in ("ConnectError", "ConnectTimeout"):
+        return NotConnected(reason)
+    return Retryable(f"{url}: {reason}")
+
+
+_READABLE = {
+    "ConnectError": "the connection failed",
+    "ConnectTimeout": "the connection timed out",
+    "ReadTimeout": "no answer in time",
+    "WriteTimeout": "the request could not be sent in time",
+    "PoolTimeout": "no free connection in time",
+    "ReadError": "the connection was dropped",
+    "WriteError": "the connection was dropped",
+    "RemoteProtocolError": "the connection was dropped",
+}
+
+
+def body_of(raw: bytes, url: str, scrub: Scrub) -> Mapping[str, Json]:
+    """The JSON object of an answer. Raises Retryable where it is none, or carries an error in place of an answer."""
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        shown = sentence(raw[: 4 * SHOWN].decode("utf-8", "replace"), scrub)[:80] or "nothing"
+        raise Retryable(f"{url} answered something that is not the API's format: {shown}")
+    if isinstance(body.get("error"), (dict, str)) and body["error"]:
+        raise Retryable(f"{url} answered an error: {refusal(200, {}, body, scrub).message}")
+    return body
+
+
+def malformed(url: str, what: str) -> Retryable:
+    """An answer with a part missing or of another kind."""
+    return Retryable(f"{url} answered something that is not the API's format: {what}")

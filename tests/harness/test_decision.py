@@ -1,0 +1,104 @@
+"""The contract's decision rule, in its order, and who counts."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from harness.decision import ControlCount, control_counts, counting, decide
+from harness.figures import Result
+from harness.stats.intervals import mean_score, sign_test
+
+
+def result(wins, losses, ties=0, consistency=1.0):
+    scores = np.array([1.0] * wins + [0.0] * losses + [0.5] * ties)
+    return Result(
+        estimate=mean_score(scores),
+        wins=wins,
+        losses=losses,
+        ties=ties,
+        unscored=0,
+        one_order=0,
+        inconsistent=0,
+        p_value=sign_test(wins, losses),
+        consistency=consistency,
+    )
+
+
+def decision(found, complete=True, equivalence=0.05):
+    return decide(found, complete=complete, equivalence=equivalence)[0]
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (result(40, 10), "better"),
+        (result(10, 40), "worse"),
+        (result(30, 25), "inconclusive"),
+        (result(10, 3), "inconclusive"),
+        (result(1, 0), "inconclusive"),
+        (result(0, 0), "inconclusive"),
+        (result(0, 0, ties=5), "inconclusive"),
+        (result(0, 0, ties=2000), "equivalent"),
+        (result(800, 790, ties=400), "equivalent"),
+        (None, "inconclusive"),
+    ],
+)
+def test_the_rule(found, expected):
+    assert decision(found) == expected
+
+
+def test_what_comes_first_wins():
+    sure = result(40, 10)
+    assert decision(sure, complete=False) == "inconclusive"
+    assert decision(result(40, 10, consistency=0.49)) == "inconclusive"
+    assert decision(result(40, 10, consistency=0.5)) == "better"
+    assert decision(result(40, 10, consistency=None)) == "better"
+    # Inside the margin and away from 1/2 at once: the margin was asked for first.
+    assert decision(result(10_300, 9_700), equivalence=0.05) == "equivalent"
+
+
+def test_the_interval_alone_is_not_enough():
+    few = result(6, 0, ties=30)
+    assert few.estimate.ci[0] > 0.5
+    assert decision(few) == "better"
+    fewer = result(5, 0, ties=30)
+    assert fewer.estimate.ci[0] > 0.5
+    assert fewer.p_value > 0.05
+    assert decision(fewer) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "undecided", "usable"),
+    [
+        (8, 0, 0, True),
+        (6, 2, 0, True),
+        (5, 3, 0, False),
+        (4, 0, 4, True),
+        (3, 0, 5, False),
+        (3, 1, 4, True),
+        (0, 0, 8, False),
+        (0, 0, 0, True),
+    ],
+)
+def test_when_a_judge_is_unusable(right, wrong, undecided, usable):
+    count = ControlCount(n=right + wrong + undecided, right=right, wrong=wrong)
+    assert count.usable is usable
+    assert count.undecided == undecided
+
+
+def test_control_verdicts_are_counted():
+    assert control_counts({"j": [True, False, None, True]})["j"] == ControlCount(n=4, right=2, wrong=1)
+
+
+def test_who_counts():
+    assert counting(["openai/x", "control/first", "human/ann"], []) == ("openai/x",)
+    assert counting(["human/ann", "control/first"], []) == ("human/ann",)
+    assert counting(["openai/x", "rubric"], ["rubric"]) == ("openai/x",)
+    assert counting(["openai/x", "human/ann"], ["openai/x"]) == ()
+    assert counting(["control/longest"], []) == ()
+
+
+def test_a_judge_that_always_names_the_first_is_never_equivalent():
+    for n, complete in itertools.product((2, 50, 5000), (True, False)):
+        assert decision(result(0, 0, ties=n, consistency=0.0), complete=complete) == "inconclusive"
