@@ -14,7 +14,7 @@ from typing import Any
 
 from harness import checkpoint
 from harness.collect import find, is_complete, report_of, summary_of, write
-from harness.errors import HarnessError, InputError, Problem, RunStopped
+from harness.errors import InputError, Problem, RunStopped
 from harness.job import Job, distinct, to_manifest
 from harness.journal import Journal
 from harness.models.anthropic import AnthropicModel
@@ -37,6 +37,8 @@ from judges.build import build
 
 # What turns a recipe/… spec into an hf/… one. The command line hands it in; nothing here knows recipes.
 Resolve = Callable[[Spec], Spec]
+# What ends a run early; everything that was done is kept.
+Stop = RunStopped | InputError | KeyboardInterrupt
 
 APIS: dict[str, type[ApiModel]] = {"openai": OpenAIModel, "anthropic": AnthropicModel}
 
@@ -235,7 +237,7 @@ def _unfinished(base: Path, adapter: Path | None) -> list[str]:
 
 def carry_out(
     job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress
-) -> HarnessError | KeyboardInterrupt | None:
+) -> Stop | None:
     """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
 
     async def work() -> None:
@@ -255,13 +257,19 @@ def carry_out(
     return None
 
 
-def conclude(run: Path, manifest: Mapping[str, Any], *, stopped: bool) -> Report:
-    """Write the figures and reports of what is on disk, and `complete` into the manifest. Returns the report."""
+def conclude(run: Path, manifest: Mapping[str, Any], stopped: Stop | None) -> tuple[Report, Stop | None]:
+    """Write the figures and reports of what is on disk, and `complete` into the manifest.
+
+    Returns the report and what stopped the run: a disk that has no room for a report stops it too.
+    """
     found = find(run)
-    complete = not stopped and is_complete(found)
+    complete = stopped is None and is_complete(found)
     report = report_of(found, summary_of(found, complete=complete))
-    write(run, report, {**manifest, "complete": complete})
-    return report
+    try:
+        write(run, report, {**manifest, "complete": complete})
+    except RunStopped as full:
+        return report_of(found, summary_of(found, complete=False)), stopped or full
+    return report, stopped
 
 
 def same_inputs(manifest: Mapping[str, Any], workshop: Workshop, run: Path) -> None:

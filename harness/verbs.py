@@ -36,7 +36,7 @@ def run(given: str, options: Options, *, out: Path | None, as_json: bool, resolv
         with folder.create(place, manifest) as path:
             progress.say(f"{suite.name}: {len(job.suite.prompts)} prompts, judged by {', '.join(cast.names)} → {path}")
             stopped = carry_out(job, cast, workshop, path, progress)
-            report = conclude(path, manifest, stopped=stopped is not None)
+            report, stopped = conclude(path, manifest, stopped)
     return _finish(path, report, stopped, as_json=as_json)
 
 
@@ -50,7 +50,7 @@ def resume(path: Path, *, concurrency: int, as_json: bool) -> int:
             cast = workshop.cast(job)
             same_inputs(manifest, workshop, path)
             stopped = carry_out(job, cast, workshop, path, progress)
-            report = conclude(path, manifest, stopped=stopped is not None)
+            report, stopped = conclude(path, manifest, stopped)
     return _finish(path, report, stopped, as_json=as_json)
 
 

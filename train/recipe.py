@@ -59,6 +59,7 @@ class ModelKeys(Keys):
     layers: Count
     heads: Count
     context: Count
+    initializer_range: Annotated[float, Field(gt=0, le=1)] = 0.02
 
     @model_validator(mode="after")
     def _heads_fit(self) -> ModelKeys:
@@ -74,26 +75,25 @@ class TokenizerKeys(Keys):
 
 
 class TrainingKeys(Keys):
-    """How long and how fast. Lengths are in tokens; the rate falls to zero on a cosine after its warm-up."""
+    """How long and how fast. The rate falls to zero on a cosine after its warm-up; longer examples are cut (tokens)."""
 
     batch_size: Count
+    max_length: Annotated[int, Field(ge=8, strict=True)] = 512
     learning_rate: Rate
     warmup_steps: Annotated[int, Field(ge=0, strict=True)] = 0
     weight_decay: Decay = 0.0
 
 
 class PretrainTraining(TrainingKeys):
-    """`steps` batches of `batch_size` rows of `sequence_length` tokens."""
+    """`steps` batches of `batch_size` examples, the data seen as often as that takes."""
 
     steps: Count
-    sequence_length: Count
 
 
 class SftTraining(TrainingKeys):
-    """`epochs` passes over the data; examples above `max_length` tokens are cut."""
+    """`epochs` passes over the data."""
 
     epochs: Count
-    max_length: Count = 512
 
 
 class LoraKeys(Keys):
@@ -106,7 +106,7 @@ class LoraKeys(Keys):
 
 
 class RecipeKeys(Keys):
-    """What recipes of every kind have. Training runs on the CPU with `threads` threads unless `device` says otherwise."""
+    """What recipes of every kind have. Training runs on the CPU with `threads` threads unless `device` says so."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)]

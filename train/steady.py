@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import warnings
 from collections.abc import Iterator
 
 
@@ -20,8 +21,7 @@ def steady(seed: int, threads: int) -> Iterator[None]:
     before = random.getstate(), numpy.random.get_state(), torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     # cuBLAS is deterministic only with a fixed workspace, which it reads from here when it starts.
-    workspace = os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    del workspace
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with torch.random.fork_rng(), quiet():
         try:
             random.seed(seed)
@@ -39,14 +39,15 @@ def steady(seed: int, threads: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' logs and progress bars off the terminal, where ours stand."""
-    import warnings
-
+    """Keep the libraries' logs and progress bars off the terminal, where ours stand."""
+    import datasets
     from transformers.utils import logging
 
     level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    their_bars = datasets.are_progress_bars_disabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    datasets.disable_progress_bars()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -55,6 +56,8 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
+        if not their_bars:
+            datasets.enable_progress_bars()
 
 
 def device_name(given: str) -> str:

@@ -74,7 +74,7 @@ def decode(data: bytes) -> Any:
 
 
 def payload(folder: Path, mode: Any, filename: Any, value: Any) -> bytes:
-    """A row's bytes, from the row or from its file. Raises RefusedRow where it is of another kind, OSError for no file."""
+    """A row's bytes, from the row or from its file. Raises RefusedRow for another kind, OSError for no file."""
     if mode == MODE_RAW and filename is None and isinstance(value, bytes):
         return value
     if mode in (MODE_BINARY, MODE_TEXT) and value is None:

@@ -35,7 +35,8 @@ class OpenAIModel(ApiModel):
         from httpx2 import Response
 
         # The SDK's plain `post` hands the answer over unread; its typed methods would build models nobody looks at.
-        response = await self._client.post("/chat/completions", body=body, cast_to=Response)
+        timeout = {"timeout": self._client.timeout}
+        response = await self._client.post("/chat/completions", body=body, cast_to=Response, options=timeout)
         return bytes(response.content)
 
     def _payload(self, request: Request, dialect: Dialect) -> Payload:

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -33,29 +33,34 @@ _OPEN = 16
 
 def render(report: Report) -> str:
     """The report as one self-contained page."""
-    style, script = _source("page.css"), _source("page.js")
-    page = _environment().get_template("page.html.j2").render(
+    return "".join(pieces(report))
+
+
+def pieces(report: Report) -> Iterator[str]:
+    """The same page piece by piece, for a file: a large run's comparisons never stand in memory twice."""
+    summary, style, script = report.summary, _source("page.css"), _source("page.js")
+    page = _environment().get_template("page.html.j2").generate(
         report=report,
-        summary=report.summary,
+        summary=summary,
         policy=_policy(style, script),
         style=Markup(style),
         script=Markup(script),
-        data=Markup(embedded(report)),
+        data=map(Markup, embedded(report)),
         words=words,
         doubts=words.report_doubts(report),
         chart=chart,
-        judges=tables.judge_rows(report.summary),
-        categories=tables.category_rows(report.summary),
-        grid=tables.by_judge_and_category(report.summary),
+        judges=tables.judge_rows(summary),
+        categories=tables.category_rows(summary),
+        grid=tables.by_judge_and_category(summary),
         open=_OPEN,
-        margin=margin(report.summary.equivalence),
-        lengths=_lengths(report.summary),
-        statuses=_statuses(report.summary),
+        margin=margin(summary.equivalence),
+        lengths=_lengths(summary),
+        statuses=_statuses(summary),
         pairs=_pairs(report.controls),
         manifest=json.dumps(report.manifest, indent=2, ensure_ascii=False, default=str) if report.manifest else "",
     )  # fmt: skip
     # A lone surrogate from a file's escapes would keep the page from being written at all.
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", page)
+    return (_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", piece) for piece in page)
 
 
 def _source(name: str) -> str:
@@ -73,6 +78,11 @@ def _digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
+def _sentence(text: str) -> str:
+    """Text that begins with a capital, unless it begins with a figure such as "n = 1"."""
+    return text[:1].upper() + text[1:] if text[:2].isalpha() else text
+
+
 def _unbroken(text: str) -> Markup:
     """Escaped text in which a figure stays on one line with its sign."""
     return Markup(_FIGURE.sub(r'<span class="figure">\g<0></span>', str(escape(text))))
@@ -82,7 +92,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["sentence"] = lambda text: text[:1].upper() + text[1:]
+    environment.filters["sentence"] = _sentence
     environment.filters["figures"] = _unbroken
     environment.filters["link"] = lambda text: quote(text, safe="")
     return environment

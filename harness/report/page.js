@@ -5,12 +5,14 @@
   const KEYS = ["judge", "category", "outcome", "q", "id"];
   const LETTER = { win: "W", loss: "L", tie: "T", unscored: "–" };
   const [ID, REPEAT, CATEGORY, TURNS, CANDIDATE, BASELINE, RULED, CONTESTED] = [0, 1, 2, 3, 4, 5, 6, 7];
-  const data = JSON.parse(document.getElementById("data").textContent);
   const form = document.getElementById("filters");
   if (!form) return;
+  const data = JSON.parse(document.getElementById("data").textContent);
   const list = document.getElementById("list");
   const more = document.getElementById("more");
   const status = document.getElementById("status");
+  const legend = document.getElementById("legend");
+  const openAll = document.getElementById("open");
   let found = [];
   let shown = 0;
   let only = null;
@@ -64,16 +66,17 @@
     found = data.items.filter((item) => matches(item, want));
     shown = 0;
     list.replaceChildren();
+    explain();
     extend();
-    const total = data.items.length.toLocaleString("en");
-    status.textContent = found.length === data.items.length ? `All ${total} comparisons` :
-      `${found.length.toLocaleString("en")} of ${total} comparisons`;
+    const total = `${data.items.length.toLocaleString("en")} ${data.items.length === 1 ? "comparison" : "comparisons"}`;
+    status.textContent = found.length === data.items.length ? total : `${found.length.toLocaleString("en")} of ${total}`;
     if (only !== null && list.firstChild) list.firstChild.firstChild.open = true;
   }
   function extend() {
     const next = found.slice(shown, shown + BATCH);
     list.append(...next.map(entry));
     shown += next.length;
+    openAll.hidden = found.length === 0;
     more.hidden = shown >= found.length;
     more.textContent = `Show ${Math.min(BATCH, found.length - shown)} more`;
   }
@@ -87,14 +90,20 @@
     });
     return put(el("li"), details);
   }
+  const judgesShown = () => (form.judge.value ? [chosen().judge] : data.matter);
+  function explain() {
+    const names = judgesShown().map((judge) => data.judges[judge].name);
+    legend.textContent = "W won by the candidate, L lost, T tied, – unscored, * split by order" +
+      (names.length > 1 ? `; from left to right ${names.join(", ")}. Contested: judges, or one judge’s two orders, name different winners.` : ".");
+    legend.hidden = names.length === 0;
+  }
   function chips(item) {
     const row = el("span", "chips");
-    const judges = form.judge.value ? [chosen().judge] : data.matter;
-    for (const judge of judges) {
+    for (const judge of judgesShown()) {
       const ruled = item[RULED].find((one) => one[0] === judge);
       const outcome = ruled ? ruled[1] : "unscored";
       const split = ruled && ruled[2] === 1;
-      const chip = el("span", `chip ${outcome}${split ? " split" : ""}`, split ? `${LETTER[outcome]}≠` : LETTER[outcome]);
+      const chip = el("span", `chip ${outcome}${split ? " split" : ""}`, split ? `${LETTER[outcome]}*` : LETTER[outcome]);
       const words = `${data.judges[judge].name}: ${outcome}${split ? ", split by order" : ""}`;
       chip.title = words;
       chip.setAttribute("aria-label", words);
@@ -204,6 +213,11 @@
   });
   form.addEventListener("reset", () => setTimeout(changed, 0));
   more.addEventListener("click", extend);
+  openAll.addEventListener("click", () => {
+    const all = [...list.querySelectorAll(":scope > li > details")];
+    const open = all.some((details) => !details.open);
+    for (const details of all) details.open = open;
+  });
   addEventListener("hashchange", () => {
     if (!read()) return;
     refresh();
@@ -212,9 +226,6 @@
 
   fill(form.judge, data.judges.map((one) => one.name));
   fill(form.category, data.categories);
-  const legend = document.getElementById("legend");
-  legend.textContent = `W won by the candidate, L lost, T tied, – unscored, ≠ split by order; from left to right ${data.matter.map((i) => data.judges[i].name).join(", ")}.`;
-  legend.hidden = data.matter.length === 0;
   form.hidden = false;
   read();
   refresh();

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.outcome import ORDERS, slots
@@ -16,22 +16,26 @@ from harness.report.contest import Ruled, contested, judges_that_matter, rulings
 from harness.report.data import Comparison, Report
 from harness.report.phrases import group_of
 
+_EXACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
-def embedded(report: Report) -> str:
-    """JSON for `<script type="application/json">`; page.js names the places in these lists."""
+
+def embedded(report: Report) -> Iterator[str]:
+    """JSON for `<script type="application/json">`, piece by piece; page.js names the places in these lists."""
     names = _names(report)
     matter = judges_that_matter(report.summary)
     categories = list(dict.fromkeys(item.category for item in report.comparisons if item.category is not None))
     places = {name: i for i, name in enumerate(names)}
     shelf = {name: i for i, name in enumerate(categories)}
-    value = {
-        "judges": [{"name": name, "group": _group(name, report)} for name in names],
-        "matter": [places[name] for name in matter if name in places],
+    head = {
+        "judges": [{"name": name, "group": group_of(name, report.summary)} for name in names],
+        "matter": [places[name] for name in matter],
         "categories": categories,
         "slots": {order: dict(zip("AB", slots("candidate", "baseline", order), strict=True)) for order in ORDERS},
-        "items": [_item(item, places, shelf, matter) for item in report.comparisons],
     }
-    return _dump(value).replace("<", "\\u003c")
+    yield _dump(head)[:-1] + ',"items":['
+    for i, item in enumerate(report.comparisons):
+        yield ("," if i else "") + _dump(_item(item, places, shelf, matter))
+    yield "]}"
 
 
 def _names(report: Report) -> list[str]:
@@ -39,10 +43,6 @@ def _names(report: Report) -> list[str]:
     for item in report.comparisons:
         found.update(dict.fromkeys(judgment.judge for judgment in item.judgments))
     return list(found)
-
-
-def _group(name: str, report: Report) -> str:
-    return group_of(name, report.summary)
 
 
 def _item(item: Comparison, places: Mapping[str, int], shelf: Mapping[str, int], matter: Sequence[str]) -> list[Any]:
@@ -69,10 +69,11 @@ def _judgment(row: JudgmentRecord) -> list[Any]:
 
 def _dump(value: Any) -> str:
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _EXACT.encode(value)
     except ValueError:
         # A judge's own scores may hold NaN, which no JSON parser reads.
-        return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _EXACT.encode(_finite(value))
+    return text.replace("<", "\\u003c")
 
 
 def _finite(value: Any) -> Any:

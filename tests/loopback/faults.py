@@ -35,6 +35,7 @@ Kind = Literal[
     "off_menu",
     "schema_violation",
     "refusal",
+    "plain_text",  # words, although structure was asked for
     "slow",  # the right answer, `seconds` late
 ]
 

@@ -57,10 +57,11 @@ class Loopback:
         latency_s: float = 0.0,
         capacity: int | None = None,
         reasoning_tokens: int = 0,
+        usage: Mapping[str, Any] | None = None,
         port: int = 0,
     ) -> None:
         self._policy, self._script, self._latency_s, self._capacity = policy, Script(faults), latency_s, capacity
-        self._reasoning_tokens, self._port = reasoning_tokens, port
+        self._reasoning_tokens, self._usage, self._port = reasoning_tokens, usage, port
         self._connections: set[Connection] = set()
         self._loop: asyncio.AbstractEventLoop
         self.requests: list[Seen] = []
@@ -149,18 +150,27 @@ class Loopback:
         return replace(as_json(wire.answer(index, body, self._answer(wire, body, fault))), after_s=late)
 
     def _answer(self, wire: Wire, body: dict[str, Any], fault: Fault | None) -> Answer:
-        schema = wire.schema(body)
-        kind = fault.kind if fault else ""
-        if kind == "refusal":
-            return Answer(text="I cannot help with that.", finish="refusal")
-        if kind == "schema_violation" and schema is not None:
-            return Answer(text='{"winner": 3}')
-        if kind == "off_menu":
-            return Answer(text='{"winner": "C"}' if schema is not None else "Winner: C")
-        text = policies.render(self._policy(body), schema)
-        if kind == "cut_off":
-            return Answer(text=text[: len(text) // 2], finish="length", reasoning_tokens=self._reasoning_tokens)
-        return Answer(text=text, reasoning_tokens=self._reasoning_tokens)
+        plain = fault is not None and fault.kind == "plain_text"
+        schema = None if plain else wire.schema(body)
+        answer = Answer(
+            text=policies.render(self._policy(body), schema),
+            reasoning_tokens=self._reasoning_tokens,
+            usage=self._usage,
+            plain=plain,
+        )
+        return answer if fault is None else _spoilt(answer, fault, structured=schema is not None)
+
+
+def _spoilt(answer: Answer, fault: Fault, *, structured: bool) -> Answer:
+    if fault.kind == "refusal":
+        return replace(answer, text="I cannot help with that.", finish="refusal")
+    if fault.kind == "schema_violation" and structured:
+        return replace(answer, text='{"winner": 3}')
+    if fault.kind == "off_menu":
+        return replace(answer, text='{"winner": "C"}' if structured else "Winner: C")
+    if fault.kind == "cut_off":
+        return replace(answer, text=answer.text[: len(answer.text) // 2], finish="length")
+    return answer
 
 
 def _parsed(raw: bytes) -> dict[str, Any]:

@@ -17,11 +17,16 @@ MESSAGES = "/v1/messages"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """What the server decided to say. `reasoning_tokens` are counted into the output."""
+    """What the server decided to say. `reasoning_tokens` are counted into the output, `usage` replaces the numbers.
+
+    `plain` sends words even where a tool was asked for.
+    """
 
     text: str
     finish: str = "stop"
     reasoning_tokens: int = 0
+    usage: Mapping[str, Any] | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +76,8 @@ def _chat_answer(index: int, body: dict[str, Any], answer: Answer) -> dict[str, 
         "created": 1_700_000_000,
         "model": body["model"],
         "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
-        "usage": {
+        "usage": answer.usage
+        or {
             "prompt_tokens": taken,
             "completion_tokens": written,
             "total_tokens": taken + written,
@@ -117,7 +123,8 @@ def _messages_answer(index: int, body: dict[str, Any], answer: Answer) -> dict[s
         "content": content,
         "stop_reason": stops.get(answer.finish, stop),
         "stop_sequence": None,
-        "usage": {
+        "usage": answer.usage
+        or {
             "input_tokens": tokens(body["messages"]),
             "cache_creation_input_tokens": 0,
             "cache_read_input_tokens": 0,
@@ -130,7 +137,7 @@ def _messages_answer(index: int, body: dict[str, Any], answer: Answer) -> dict[s
 def _content(index: int, answer: Answer, tool: Mapping[str, Any] | None) -> tuple[list[dict[str, Any]], str]:
     if answer.finish == "refusal":
         return [], "refusal"
-    if tool is None:
+    if tool is None or answer.plain:
         return [{"type": "text", "text": answer.text}], "end_turn"
     # A tool call that was cut off arrives without the fields it had not reached.
     arguments = {} if answer.finish == "length" else json.loads(answer.text)

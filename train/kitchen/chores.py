@@ -114,7 +114,7 @@ def _comparing(rng: random.Random) -> Task:
         f"One box holds {NUMBERS[a]} {left}, the other {NUMBERS[b]} {right}. Which box holds more?",
     )
     (more, most), (less, least) = ((a, left), (b, right)) if a > b else ((b, right), (a, left))
-    answer = f"There are more {most}, since {NUMBERS[more]} {most} are more than {NUMBERS[less]} {least}."
+    answer = f"There are more {most} than {least}, since {NUMBERS[more]} is more than {NUMBERS[less]}."
     return Task(text=rng.choice(texts), answer=answer, kind="comparing")
 
 

@@ -1,4 +1,4 @@
-"""Reports to render: real records through `summarize`, as a run would hand them over. Seeded; nothing is scripted but texts.
+"""Reports to render: real records through `summarize`, as a run would hand them over. Seeded.
 
 `python -m tests.harness.report.sample DIR` writes them as pages to look at.
 """
@@ -55,13 +55,17 @@ def record(
 
 
 def simple(votes: Mapping[str, Votes], *, both: bool = True, **more: object) -> Report:
-    """A report of judges whose verdicts on prompts p0, p1, … are spelled out: "w", "l", "t", "u" (unscored) or "s" (split)."""
+    """A report of judges whose verdicts on prompts p0, p1, … are spelled out.
+
+    "w" won, "l" lost, "t" tied, "u" unscored, "s" split by order, "-" no judgment at all.
+    """
     meaning = {"w": ("candidate", "candidate"), "l": ("baseline", "baseline"), "t": ("tie", "tie"), "u": (None, None)}
     meaning["s"] = ("candidate", "baseline")
     rows = [
         record(f"p{i}", winner, judge=judge, order=order)
         for judge, line in votes.items()
         for i, vote in enumerate(line)
+        if vote != "-"
         for order, winner in list(zip(ORDERS, meaning[vote], strict=True))[: 2 if both else 1]
     ]
     size = max((len(line) for line in votes.values()), default=0)

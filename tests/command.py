@@ -1,0 +1,76 @@
+"""Runs the real command in a process of its own, with an environment that holds nothing of this machine's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.published import write_lines
+
+KEY = "sk-test-0123456789abcdef"
+KEPT = ("PATH", "HOME", "LANG", "VIRTUAL_ENV", "TMPDIR")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What a command printed and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)
+
+
+def environment(tmp_path: Path, server: str | None = None, **more: str) -> dict[str, str]:
+    """A clean environment with its own cache; with a loopback server's address, both providers point there."""
+    found = {name: os.environ[name] for name in KEPT if name in os.environ}
+    found |= {"HARNESS_CACHE_DIR": str(tmp_path / "cache"), "PYTHONUTF8": "1", "HF_HUB_OFFLINE": "1", "COLUMNS": "80"}
+    if server is not None:
+        found |= {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": f"{server}/v1"}
+        found |= {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": server}
+    return found | more
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "harness.cli", *map(str, arguments)]
+
+
+def harness(*arguments: str | Path, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120) -> Done:
+    """Run `harness …` and wait. No traceback is ever acceptable."""
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, env=dict(env), cwd=cwd, timeout=timeout, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def world(folder: Path, n: int = 12, *, better: float = 0.75, judges: str = "[openai/judge]") -> Path:
+    """A suite with recorded responses: the candidate's is the fuller answer on a share of the prompts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    prompts, candidate, baseline = [], [], []
+    for place in range(n):
+        name = f"p{place:03d}"
+        full = f"Dish {place} simmers slowly with onions, carrots and thyme until everything is tender, then rests."
+        thin = f"Dish {place} is cooked."
+        wins = place < better * n
+        prompts.append({"id": name, "prompt": f"How is dish {place} made?", "category": "odd" if place % 2 else "even"})
+        candidate.append({"id": name, "response": full if wins else thin})
+        baseline.append({"id": name, "response": thin if wins else full})
+    write_lines(folder / "prompts.jsonl", prompts)
+    write_lines(folder / "candidate.jsonl", candidate)
+    write_lines(folder / "baseline.jsonl", baseline)
+    suite = folder / "suite.yaml"
+    suite.write_text(
+        "name: dishes\nprompts: prompts.jsonl\ncandidate: recorded/candidate.jsonl\n"
+        f"baseline: recorded/baseline.jsonl\njudges: {judges}\nseed: 3\n"
+    )
+    return suite
