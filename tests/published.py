@@ -81,11 +81,19 @@ def brie_samples() -> list[tuple[str, int, dict[str, Any]]]:
 
 
 def brie_by_prompt(judge: str) -> list[dict[str, Any]]:
-    """The same verdicts as judgments of 25 prompts with 57 samples."""
-    return [
-        brie_record(row, judge, prompt, sample)
-        for (prompt, sample, _), row in zip(brie_samples(), brie_rows(judge), strict=True)
-    ]
+    """The same verdicts as judgments of 25 prompts with 57 samples.
+
+    Where a pair of responses was judged twice in different orders, both are the two orders of its first sample.
+    """
+    records: list[dict[str, Any]] = []
+    taken: dict[tuple[str, str, str, str], int] = {}
+    for (prompt, sample, _), row in zip(brie_samples(), brie_rows(judge), strict=True):
+        pair = (prompt, row["brie_response"], row["baseline_response"])
+        other = {"AB": "BA", "BA": "AB"}[row["presentation_order"]]
+        repeat = taken.pop((*pair, other), sample)
+        taken[(*pair, row["presentation_order"])] = sample
+        records.append(brie_record(row, judge, prompt, repeat))
+    return records
 
 
 def llmbar_records(subset: str, evaluator: str, strategy: str) -> list[dict[str, Any]]:
@@ -111,4 +119,27 @@ def llmbar_records(subset: str, evaluator: str, strategy: str) -> list[dict[str,
 
 def write_lines(path: Path, records: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+def brie_suite(folder: Path) -> Path:
+    """A suite over the 25 prompts, both sides' responses and the three judges' verdicts as recorded files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first: dict[str, str] = {}
+    for prompt, _, row in brie_samples():
+        first.setdefault(prompt, row["config_name"].removesuffix("_domain"))
+    write_lines(
+        folder / "prompts.jsonl",
+        [{"id": name, "prompt": text, "category": first[name]} for name, text in brie_prompts().items()],
+    )
+    for role, field in (("candidate", "brie_response"), ("baseline", "baseline_response")):
+        rows = [{"id": name, "sample": sample, "response": row[field]} for name, sample, row in brie_samples()]
+        write_lines(folder / f"{role}.jsonl", rows)
+    judges = [judge for judge in BRIE_JUDGES if judge != "gemini-2.0-flash-exp"]
+    write_lines(folder / "judgments.jsonl", [record for judge in judges for record in brie_by_prompt(judge)])
+    path = folder / "brie.yaml"
+    path.write_text(
+        "name: brie-0.5b\nprompts: prompts.jsonl\ncandidate: recorded/candidate.jsonl\nbaseline: recorded/baseline.jsonl\n"
+        "judges: [recorded/judgments.jsonl, control/longest, control/first]\n"
+    )
     return path

@@ -97,7 +97,9 @@ def _asked(tokenizer: Any, example: Example) -> str:
     return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
 
 
-def _fit(model: Any, keys: PretrainKeys, rows: Sequence[_Row], step: Callable[[int, int], None]) -> list[dict[str, Any]]:
+def _fit(
+    model: Any, keys: PretrainKeys, rows: Sequence[_Row], step: Callable[[int, int], None]
+) -> list[dict[str, Any]]:
     import torch
 
     plan = keys.training

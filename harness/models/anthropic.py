@@ -24,6 +24,7 @@ class AnthropicModel(ApiModel):
 
     provider: ClassVar[str] = "anthropic"
     default_url: ClassVar[str] = "https://api.anthropic.com"
+    bound_is_fixed: ClassVar[bool] = True
 
     def _open(self) -> tuple[Any, Any]:
         import anthropic

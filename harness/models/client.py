@@ -51,6 +51,7 @@ class ApiModel(ABC):
 
     provider: ClassVar[str]
     default_url: ClassVar[str]
+    bound_is_fixed: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -215,7 +216,7 @@ class ApiModel(ABC):
             return self._read(answer, sent, seconds)
         if answer.of_content:
             return Reply(text=answer.message, finish="refused", applied=sent.applied, latency_s=seconds)
-        learned = learn(dialect, sent.body, answer, model=self._model)
+        learned = learn(dialect, sent.body, answer, model=self._model, bound_is_fixed=self.bound_is_fixed)
         if learned is None:
             raise self._refused(answer)
         self._dialect = self._dialect.merged(learned)

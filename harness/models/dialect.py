@@ -74,8 +74,13 @@ class Dialect:
         )
 
 
-def learn(sent: Dialect, payload: Mapping[str, Json], refusal: Refusal, *, model: str) -> Dialect | None:
-    """The dialect to try next after a refusal of `payload`; None where it explains nothing that was sent."""
+def learn(
+    sent: Dialect, payload: Mapping[str, Json], refusal: Refusal, *, model: str, bound_is_fixed: bool = False
+) -> Dialect | None:
+    """The dialect to try next after a refusal of `payload`; None where it explains nothing that was sent.
+
+    `bound_is_fixed` where the API cannot do without `max_tokens`.
+    """
     # A model called "…-tool-…" must not read as a word about tools.
     refusal = replace(refusal, message=refusal.message.replace(model, ""))
     about_structure = _STRUCTURED.search(f"{refusal.param} {refusal.message}") is not None
@@ -87,7 +92,7 @@ def learn(sent: Dialect, payload: Mapping[str, Json], refusal: Refusal, *, model
     for name in _OPTIONAL:
         if name in payload and refusal.names(name):
             return replace(sent, dropped=sent.dropped | {name})
-    return _other_bound(sent, payload, refusal)
+    return None if bound_is_fixed else _other_bound(sent, payload, refusal)
 
 
 def _other_bound(sent: Dialect, payload: Mapping[str, Json], refusal: Refusal) -> Dialect | None:

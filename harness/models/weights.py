@@ -86,6 +86,8 @@ def load(base: Path, adapter: Path | None, device: Device) -> tuple[Any, Any]:
             str(base),
             dtype=getattr(torch, device.dtype),
             use_safetensors=True,
+            # Reported below with the keys' names, instead of raised without them.
+            ignore_mismatched_sizes=True,
             trust_remote_code=False,
             output_loading_info=True,
         )

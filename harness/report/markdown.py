@@ -17,8 +17,8 @@ from harness.report.tables import Cell, Row
 
 MOST = 20
 # Emphasis, code, links, HTML, entities, table cells, math; then what links by itself: a scheme and a bare domain.
-_MARKUP = re.compile(r"[\\`*\[\]|~$]|<(?=\S)|&(?=[#\w])|_(?!\w)|(?<!\w)_|:(?=\S)|(?<=[wW]{3})\.")
-_AT_START = re.compile(r"^(\d*)([#>.)+=-])(?=[\s#>.)+=-]|$)")
+_MARKUP = re.compile(r"[\\`*\[\]|~$]|<(?=\S)|&(?=[#\w])|_(?![^\W_])|(?<![^\W_])_|:(?=\S)|(?<=[wW]{3})\.")
+_AT_START = re.compile(r"^(\d*)([#.)+=-])(?=[\s#.)+=-]|$)|^()(>)")
 _HEADS = (
     "",
     "n",
@@ -36,7 +36,11 @@ _FEW = ("", "n", "score", "95 %", "won–lost–tied", "p")
 
 def escape(text: str, room: int | None = None) -> str:
     """Text as itself on one line of Markdown: nothing in it is markup, HTML, a link or a cell's end."""
-    return _AT_START.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", one_line(text, room)))
+    return _AT_START.sub(_escaped, _MARKUP.sub(r"\\\g<0>", one_line(text, room)))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return f"{found[1] or ''}\\{found[2] or found[4]}"
 
 
 def render(report: Report) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -61,12 +60,15 @@ def _wanted() -> bool:
 
 
 def _wrap(text: str, width: int, *, first: str = "", rest: str = "") -> str:
-    """Wrapped prose; a figure stays with its percent sign."""
-    glued = one_line(text).replace(" %", f"{_NBSP}%")
-    lines = textwrap.wrap(
-        glued, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False, break_long_words=True
-    )
-    return "\n".join(lines).replace(_NBSP, " ")
+    """Wrapped prose, measured in columns; a figure stays with its percent sign, a word longer than a line is broken."""
+    lines, line = [], first
+    for word in one_line(text).replace(" %", f"{_NBSP}%").split(" "):
+        for piece in chop_cells(word, width - len(rest)):
+            if line.strip() and cell_len(line) + 1 + cell_len(piece) > width:
+                lines.append(line)
+                line = rest
+            line += f" {piece}" if line.strip() else piece
+    return "\n".join([*lines, line]).replace(_NBSP, " ")
 
 
 def _title(report: Report, width: int, pen: _Pen) -> str:

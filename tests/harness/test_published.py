@@ -6,11 +6,13 @@ import sys
 
 import pytest
 
+from tests.command import environment, harness
 from tests.published import (
     BRIE_JUDGES,
     brie_by_prompt,
     brie_by_row,
     brie_prompts,
+    brie_suite,
     llmbar_records,
     needs_data,
     reference,
@@ -90,3 +92,32 @@ def test_llmbar(tmp_path, subset, evaluator, strategy):
     if not unread:
         counts = (found["wins"], found["losses"], found["ties"])
         assert counts == tuple(known["both_orders_verdict"][name] for name in ("correct", "wrong", "tie"))
+
+
+def test_the_whole_pipeline_on_a_real_experiment(tmp_path):
+    suite = brie_suite(tmp_path)
+    env = environment(tmp_path)
+    done = harness("run", suite, "--out", tmp_path / "run", "--json", env=env)
+    assert done.code == 0, done.err
+    summary = done.json
+    assert (summary["n_prompts"], summary["complete"]) == (25, True)
+    expected = {
+        "gpt-4o": ((17, 5, 3), (43, 13, 1)),
+        "gemini-2.5-flash-lite": ((20, 4, 1), (47, 9, 1)),
+        "claude_rejudge": ((11, 12, 2), (26, 28, 3)),
+    }
+    for judge, (prompts, rows) in expected.items():
+        found = summary["judges"][judge]
+        assert (found["wins"], found["losses"], found["ties"]) == prompts
+        assert tuple(found["judgments"].values()) == rows
+        assert summary["controls"][judge] is None
+        known = reference("brie_0_5b")["comprehensive_0_5b"]["judges"][judge]
+        assert found["consistency"] == pytest.approx(known["repeats"]["position_consistency"], abs=1e-6)
+    assert set(summary["counting"]) == set(expected)
+    first = summary["judges"]["control/first"]
+    assert (first["first_position_rate"], first["consistency"], first["win_rate"]) == (1.0, 0.0, 0.5)
+    words = " ".join(harness("analyze", tmp_path / "run", env=env).out.split())
+    assert "57 judgments of 42 response pairs on 25 distinct prompts" in words
+    assert "Length alone (control/longest" in words
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "57 judgments of 42 response pairs on 25 distinct prompts" in " ".join(page.split())

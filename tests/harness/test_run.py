@@ -318,9 +318,10 @@ def test_a_torn_journal_is_mended(tmp_path, server):
 
 
 def test_a_full_disk_stops_with_one_sentence_and_can_be_gone_on_with(tmp_path, server):
-    suite = world(tmp_path, 120)
+    suite = world(tmp_path, 200)
     env = environment(tmp_path, server.url)
-    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 64; exec "$@"', "-"]
+    assert harness("cache", "stats", env=env).code == 0
+    limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 128; exec "$@"', "-"]
     run = tmp_path / "run"
     done = subprocess.run(
         [*limited, *command("run", suite, "--out", run)],

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 Kind = Literal[
     "rate_limit",  # 429
@@ -57,6 +57,10 @@ class Fault:
     retry_after: str | None = None
     parameter: str | None = None
     seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"no fault is called {self.kind!r}; there are {', '.join(get_args(Kind))}")
 
     def hits(self, index: int, raw: str, body: dict[str, Any]) -> bool:
         """Whether this request is meant (`times` apart)."""

@@ -119,9 +119,10 @@ class Connection(asyncio.Protocol):
         if response.transport == "reset":
             _reset(self._transport)
             return
-        self._transport.write(response.encoded())
+        # Counted as done before the client can have it, so that a test never sees it still under way.
         self._busy = False
         self._done()
+        self._transport.write(response.encoded())
         if self._buffer:
             self._next()
 

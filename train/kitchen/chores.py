@@ -13,17 +13,18 @@ from typing import Literal
 
 Chore = Literal["counting", "copying", "ordering", "reversing", "comparing", "arithmetic"]
 
-NUMBERS: tuple[str, ...] = tuple(
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-    "seventeen eighteen".split()
-)
+_NUMBERS = """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+"""
+_ADD_S = """
+    spoon fork jar lid pan pot bowl cup plate kettle tray mug apron ladle plum fig pear egg lemon onion bun cookie date
+    melon lime walnut whisk sieve
+"""
+NUMBERS: tuple[str, ...] = tuple(_NUMBERS.split())
 THINGS: tuple[tuple[str, str], ...] = (
-    *((word, word + "s") for word in "spoon fork jar lid pan pot bowl cup plate kettle tray mug apron ladle".split()),
-    *((word, word + "s") for word in "plum fig pear egg lemon onion bun cookie date melon lime walnut".split()),
+    *((word, word + "s") for word in _ADD_S.split()),
     ("knife", "knives"),
     ("dish", "dishes"),
-    ("whisk", "whisks"),
-    ("sieve", "sieves"),
 )
 
 
@@ -48,49 +49,50 @@ def listed(words: Sequence[str]) -> str:
 
 def _counting(rng: random.Random) -> Task:
     (one, many), *others = rng.sample(THINGS, 3)
-    count = rng.randint(2, 4)
-    words = [one] * count + [rng.choice(others)[0] for _ in range(rng.randint(1, 3))]
+    count = rng.randint(2, 5)
+    words = [one] * count + [rng.choice(others)[0] for _ in range(rng.randint(1, 4))]
     rng.shuffle(words)
     line = ", ".join(words)
     texts = (
         f"How many {many} are in this list: {line}?",
         f"Count the {many} for me: {line}.",
-        f"On the table I see {line}. How many {many} is that?",
+        f"On the table I see {line}. How many are {many}?",
         f"Please count how often I say {one}: {line}.",
+        f"Of these things, how many are {many}: {line}?",
+        f"My basket holds {line}. Count the {many}.",
     )
-    return Task(
-        text=rng.choice(texts),
-        answer=f"I count {NUMBERS[count]} {many} among the {NUMBERS[len(words)]} things you listed.",
-        kind="counting",
-    )
+    answer = f"Of the {NUMBERS[len(words)]} things you listed, {NUMBERS[count]} are {many}."
+    return Task(text=rng.choice(texts), answer=answer, kind="counting")
 
 
 def _copying(rng: random.Random) -> Task:
-    words = [one for one, _ in rng.sample(THINGS, rng.randint(3, 4))]
+    words = [one for one, _ in rng.sample(THINGS, rng.randint(3, 5))]
     line = ", ".join(words)
     texts = (
         f"Repeat this list: {line}.",
         f"Read my list back to me: {line}.",
         f"Say these words after me: {line}.",
         f"Write down what I need, in the same order: {line}.",
+        f"What did I just say? {line.capitalize()}.",
     )
     return Task(text=rng.choice(texts), answer=f"Your list in order says {listed(words)}.", kind="copying")
 
 
 def _reversing(rng: random.Random) -> Task:
-    words = [one for one, _ in rng.sample(THINGS, 3)]
+    words = [one for one, _ in rng.sample(THINGS, rng.randint(3, 4))]
     line = ", ".join(words)
     texts = (
         f"Say this list backwards: {line}.",
         f"Turn the order around: {line}.",
         f"Read these from last to first: {line}.",
         f"What is the reverse of {line}?",
+        f"Start at the end and name them all: {line}.",
     )
     return Task(text=rng.choice(texts), answer=f"From last to first it says {listed(words[::-1])}.", kind="reversing")
 
 
 def _ordering(rng: random.Random) -> Task:
-    values = rng.sample(range(1, 13), 3)
+    values = rng.sample(range(1, 13), rng.randint(3, 4))
     down = rng.random() < 0.4
     line = ", ".join(NUMBERS[value] for value in values)
     way = "largest first" if down else "smallest first"
@@ -99,6 +101,7 @@ def _ordering(rng: random.Random) -> Task:
         f"Sort {line} with the {way}.",
         f"The scales say {line}. Order them, {way}.",
         f"Arrange these, {way}: {line}.",
+        f"My pans weigh {line}. Line them up with the {way}.",
     )
     ordered = [NUMBERS[value] for value in sorted(values, reverse=down)]
     return Task(text=rng.choice(texts), answer=f"With the {way} they are {listed(ordered)}.", kind="ordering")
@@ -112,6 +115,7 @@ def _comparing(rng: random.Random) -> Task:
         f"I have {NUMBERS[a]} {left} and {NUMBERS[b]} {right}. Of which do I have more?",
         f"Are there more {left} or {right} if I count {NUMBERS[a]} {left} and {NUMBERS[b]} {right}?",
         f"One box holds {NUMBERS[a]} {left}, the other {NUMBERS[b]} {right}. Which box holds more?",
+        f"Compare {NUMBERS[a]} {left} with {NUMBERS[b]} {right}.",
     )
     (more, most), (less, least) = ((a, left), (b, right)) if a > b else ((b, right), (a, left))
     answer = f"There are more {most} than {least}, since {NUMBERS[more]} is more than {NUMBERS[less]}."
@@ -119,25 +123,33 @@ def _comparing(rng: random.Random) -> Task:
 
 
 def _arithmetic(rng: random.Random) -> Task:
+    return _sum(rng) if rng.random() < 0.5 else _difference(rng)
+
+
+def _sum(rng: random.Random) -> Task:
     _, many = rng.choice(THINGS)
-    if rng.random() < 0.5:
-        a, b = rng.randint(2, 9), rng.randint(2, 9)
-        texts = (
-            f"What do {NUMBERS[a]} {many} and {NUMBERS[b]} {many} make?",
-            f"I have {NUMBERS[a]} {many} and buy {NUMBERS[b]} more. How many {many} do I have?",
-            f"Add {NUMBERS[b]} {many} to {NUMBERS[a]} {many}.",
-            f"There are {NUMBERS[a]} {many} here and {NUMBERS[b]} there. How many {many} in all?",
-        )
-        answer = f"If you add {NUMBERS[b]} to {NUMBERS[a]} you have {NUMBERS[a + b]} {many}."
-    else:
-        a = rng.randint(4, 12)
-        b = rng.randint(1, a - 2)
-        texts = (
-            f"I had {NUMBERS[a]} {many} and ate {NUMBERS[b]}. How many {many} are left?",
-            f"Take {NUMBERS[b]} {many} away from {NUMBERS[a]} {many}.",
-            f"Of {NUMBERS[a]} {many} I drop {NUMBERS[b]}. How many {many} remain?",
-        )
-        answer = f"If you take {NUMBERS[b]} from {NUMBERS[a]} you have {NUMBERS[a - b]} {many}."
+    a, b = rng.randint(2, 9), rng.randint(2, 9)
+    texts = (
+        f"What do {NUMBERS[a]} {many} and {NUMBERS[b]} {many} make?",
+        f"I have {NUMBERS[a]} {many} and buy {NUMBERS[b]} more. How many {many} do I have?",
+        f"Add {NUMBERS[b]} {many} to {NUMBERS[a]} {many}.",
+        f"There are {NUMBERS[a]} {many} here and {NUMBERS[b]} there. How many {many} in all?",
+    )
+    answer = f"If you add {NUMBERS[b]} to {NUMBERS[a]} you have {NUMBERS[a + b]} {many}."
+    return Task(text=rng.choice(texts), answer=answer, kind="arithmetic")
+
+
+def _difference(rng: random.Random) -> Task:
+    _, many = rng.choice(THINGS)
+    a = rng.randint(4, 12)
+    b = rng.randint(1, a - 2)
+    texts = (
+        f"I had {NUMBERS[a]} {many} and lost {NUMBERS[b]}. How many {many} are left?",
+        f"Take {NUMBERS[b]} {many} away from {NUMBERS[a]} {many}.",
+        f"Of {NUMBERS[a]} {many} I drop {NUMBERS[b]}. How many {many} remain?",
+        f"There were {NUMBERS[a]} {many} and {NUMBERS[b]} are gone. How many {many} do I still have?",
+    )
+    answer = f"If you take {NUMBERS[b]} from {NUMBERS[a]} you have {NUMBERS[a - b]} {many}."
     return Task(text=rng.choice(texts), answer=answer, kind="arithmetic")
 
 

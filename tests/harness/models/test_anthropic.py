@@ -10,7 +10,7 @@ from harness.errors import InputError, RunStopped
 from harness.models.anthropic import AnthropicModel
 from harness.models.limits import Limits
 from tests.harness.models.asking import KEY, SCHEMA, answer, ask, model, request
-from tests.loopback import Fault, Loopback, policy
+from tests.loopback import Fault, Kind, Loopback, policy
 
 
 def test_what_is_sent() -> None:
@@ -66,7 +66,7 @@ def test_a_model_that_answers_in_words_despite_the_tool_answered_in_text() -> No
 
 @pytest.mark.parametrize(("kind", "finish"), [("cut_off", "length"), ("refusal", "refused"), ("off_menu", "stop")])
 @pytest.mark.parametrize("schema", [None, SCHEMA])
-def test_how_an_answer_ends(kind: str, finish: str, schema: None) -> None:
+def test_how_an_answer_ends(kind: Kind, finish: str, schema: None) -> None:
     with Loopback(faults=[Fault(kind=kind)]) as server:
         assert answer("anthropic", server, request(schema=schema)).finish == finish
 

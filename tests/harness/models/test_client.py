@@ -30,9 +30,9 @@ from tests.harness.models.asking import (
     model,
     request,
 )
-from tests.loopback import Fault, Loopback, policy
+from tests.loopback import Fault, Kind, Loopback, policy
 
-PASSING = [
+PASSING: list[Kind] = [
     "rate_limit",
     "server_error",
     "unavailable",
@@ -56,7 +56,7 @@ def cache(tmp_path: Path) -> Iterator[ReplyCache]:
 
 
 @pytest.mark.parametrize("kind", PASSING)
-def test_a_failure_that_may_pass_is_tried_again(provider: str, kind: str) -> None:
+def test_a_failure_that_may_pass_is_tried_again(provider: str, kind: Kind) -> None:
     meter = Meter()
     with Loopback(policy=policy.fixed("Well."), faults=[Fault(kind=kind, at=[0, 1])]) as server:
         reply = answer(provider, server, meter=meter)
@@ -117,7 +117,7 @@ def test_nobody_else_waits_out_such_a_pause_either(provider: str) -> None:
         ("no_model", "answered 404: The model `loopback-1` does not exist"),
     ],
 )
-def test_what_no_further_call_can_change_stops_the_run(provider: str, kind: str, words: str) -> None:
+def test_what_no_further_call_can_change_stops_the_run(provider: str, kind: Kind, words: str) -> None:
     with Loopback(faults=[Fault(kind=kind)]) as server:
         with pytest.raises(RunStopped, match=words) as stopped:
             answer(provider, server)

@@ -11,7 +11,7 @@ from harness.models.limits import Limits
 from harness.models.openai import OpenAIModel
 from judges.types import Usage
 from tests.harness.models.asking import KEY, SCHEMA, answer, ask, model, request
-from tests.loopback import Fault, Loopback, policy
+from tests.loopback import Fault, Kind, Loopback, policy
 
 
 def test_what_is_sent() -> None:
@@ -78,7 +78,7 @@ def test_a_reasoning_model_that_rejects_everything_is_still_asked() -> None:
 
 
 @pytest.mark.parametrize(("kind", "finish"), [("cut_off", "length"), ("refusal", "refused"), ("off_menu", "stop")])
-def test_how_an_answer_ends(kind: str, finish: str) -> None:
+def test_how_an_answer_ends(kind: Kind, finish: str) -> None:
     with Loopback(faults=[Fault(kind=kind)]) as server:
         assert answer("openai", server, request(schema=SCHEMA)).finish == finish
 

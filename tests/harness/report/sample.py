@@ -26,6 +26,8 @@ HOSTILE = (
     "<!--<script>\u2028 ]]> {{ 7 * 7 }} {% raw %} | pipe ` tick \x1b[31mred\x1b[0m \u202eturned",
     "lone surrogate \ud800, NUL \x00, and **bold** [link](javascript:alert(1))",
 )
+# Names come from checked records, which hold no lone surrogates; responses may.
+HOSTILE_NAMES = tuple(text.replace("\ud800", "") for text in HOSTILE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

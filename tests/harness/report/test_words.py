@@ -10,6 +10,7 @@ from scipy import stats
 from harness.report.words import all_single_verdicts, counted, headline, judge_line, length_alone, report_doubts
 from tests.harness.report.sample import kitchen, record, report_of, simple
 
+NAMES = ["rubric", "openai/x", "gpt-4o", "control/first", "human/a"]
 votes = st.text(alphabet="wltus-", max_size=40)
 
 
@@ -20,8 +21,9 @@ def line_of(report, name):
 def test_better_says_what_it_rests_on():
     report = simple({"rubric": "w" * 38 + "l" * 18 + "t" * 5 + "s" * 3})
     assert headline(report.summary) == (
-        "candidate better: scores 66 % over 64 prompts (38 won, 18 lost, 8 tied; 3 split by order; 95 % 55–77) by rubric, "
-        "sign test p = 0.01; first shown won 53 %; orders agree on 95 %; control pairs 8 of 8 verdicts right."
+        "candidate better: scores 66 % over 64 prompts (38 won, 18 lost, 8 tied; 3 split by order; "
+        "95 % 55–77) by rubric, sign test p = 0.01; first shown won 53 %; orders agree on 95 %; "
+        "control pairs 8 of 8 verdicts right."
     )
 
 
@@ -33,7 +35,7 @@ def test_worse_is_the_mirror_of_better():
 
 def test_equivalent_names_its_margin():
     words = headline(simple({"rubric": "wl" + "t" * 300}).summary)
-    assert words.startswith("equivalent within ±5 points: the interval lies inside 50 ± 5 %. The candidate scores 50 % over")
+    assert words.startswith("equivalent within ±5 points: the interval lies inside 50 ± 5 %. The candidate scores 50 %")
     narrow = headline(simple({"rubric": "wl" + "t" * 300}, equivalence=0.025).summary)
     assert "±2.5 points" in narrow
 
@@ -66,7 +68,7 @@ def test_equal_scores_promise_no_visible_difference():
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        ({"rubric": "w"}, "inconclusive: n = 1: one prompt gives no interval. The candidate scores 100 % over 1 prompt"),
+        ({"rubric": "w"}, "inconclusive: n = 1: one prompt gives no interval. The candidate scores 100 %"),
         ({"rubric": "uuu"}, "has no usable verdict on any of 3 prompts by rubric."),
         ({}, "inconclusive: there is no judge."),
         ({"control/longest": "www"}, "inconclusive: no judge counts: known-bias judges decide nothing."),
@@ -152,7 +154,7 @@ def test_length_is_set_beside_what_counting_characters_would_score():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.dictionaries(st.sampled_from(["rubric", "openai/x", "gpt-4o", "control/first", "human/a"]), votes), st.booleans())
+@given(st.dictionaries(st.sampled_from(NAMES), votes), st.booleans())
 def test_no_figure_is_ever_nan_none_or_bare(lines, complete):
     report = simple(lines, complete=complete)
     names = report.summary.judges
