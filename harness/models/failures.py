@@ -7,6 +7,7 @@ with every secret masked before anything is cut off.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,6 +17,7 @@ from harness.models.retry import Retryable, retry_after_s
 from judges.types import Json
 
 SHOWN = 400
+DEEPEST = 8
 OVERLOADED = (429, 529)
 RETRIED = (408, 409, 429)
 Scrub = Callable[[str], str]
@@ -64,11 +66,24 @@ def lost(error: BaseException, url: str, scrub: Scrub) -> Retryable:
     """The failure of a request that got no answer, from the SDK's connection error."""
     cause = error.__cause__ or error
     name = type(cause).__name__
-    detail = sentence(str(cause), scrub)
+    detail = sentence(_system_error(cause) or str(cause), scrub)
     reason = f"{_READABLE.get(name, name)}{f' ({detail})' if detail else ''}"
     if name in ("ConnectError", "ConnectTimeout"):
         return NotConnected(reason)
     return Retryable(f"{url}: {reason}")
+
+
+def _system_error(error: BaseException | None) -> str:
+    """The operating system's own words, somewhere beneath the layers of an HTTP client."""
+    for _ in range(DEEPEST):
+        if error is None:
+            break
+        if isinstance(error, OSError) and error.strerror:
+            # asyncio puts the address in place of the reason.
+            named = isinstance(error, ConnectionError) and error.errno
+            return os.strerror(error.errno or 0) if named else error.strerror
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 _READABLE = {

@@ -127,7 +127,7 @@ def test_a_schema_violation_breaks_the_schema() -> None:
 
 
 def test_a_failing_policy_is_the_test_s_own_failure() -> None:
-    with pytest.raises(KeyError, match="nothing"), Loopback(policy=lambda request: {}["nothing"]) as server:
+    with pytest.raises(KeyError, match="nothing"), Loopback(policy=lambda request: request["nothing"]) as server:
         assert post(f"{server.url}/v1/messages", {})[0] == 500
 
 

@@ -73,7 +73,7 @@ def _copying(rng: random.Random) -> Task:
         f"Read my list back to me: {line}.",
         f"Say these words after me: {line}.",
         f"Write down what I need, in the same order: {line}.",
-        f"What did I just say? {line.capitalize()}.",
+        f"What did I just say: {line}?",
     )
     return Task(text=rng.choice(texts), answer=f"Your list in order says {listed(words)}.", kind="copying")
 

@@ -138,7 +138,7 @@ def test_a_pause_holds_new_requests_back() -> None:
 
 
 def test_a_pause_beyond_a_minute_fails_whoever_waits_and_whoever_comes() -> None:
-    async def paused() -> list[Any]:
+    async def paused() -> Any:
         endpoint = Endpoint(url=URL, most=1)
         await endpoint.enter()
         waiting = asyncio.create_task(endpoint.enter())
@@ -150,7 +150,7 @@ def test_a_pause_beyond_a_minute_fails_whoever_waits_and_whoever_comes() -> None
 
 
 def test_stopping_wakes_everybody_at_once() -> None:
-    async def stopped() -> list[Any]:
+    async def stopped() -> Any:
         endpoint = Endpoint(url=URL, most=1)
         await endpoint.enter()
         waiting = asyncio.create_task(endpoint.enter())

@@ -4,6 +4,7 @@ Skips where no Chromium is installed.
 """
 
 import dataclasses
+import json
 import shutil
 import socket
 import subprocess
@@ -18,11 +19,56 @@ from tests.harness.report.sample import kitchen, simple
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed")
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--enable-logging=stderr", "--virtual-time-budget=4000",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--dump-dom",
-)  # fmt: skip
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=4000",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+    "--allow-file-access-from-files",
+    "--dump-dom",
+]
+# A second page that uses the report as a person would: it presses, chooses and types, and notes what is listed then.
+DRIVER = """<iframe src="report.html"></iframe><pre id="seen"></pre><script>
+  const frame = document.querySelector("iframe"), seen = {};
+  const wait = () => new Promise((done) => setTimeout(done, 400));
+  frame.onload = async () => {
+    const page = frame.contentDocument, form = page.getElementById("filters");
+    const listed = () => page.querySelectorAll("#list > li").length;
+    const change = (name, value) => {
+      form[name].value = value;
+      form[name].dispatchEvent(new Event("input", { bubbles: true }));
+      return wait();
+    };
+    page.getElementById("more").click();
+    seen.more = listed();
+    page.querySelector("#list summary").click();
+    await wait();
+    seen.bodies = page.querySelectorAll("#list .body").length;
+    await change("judge", "control/longest");
+    await change("outcome", "loss");
+    seen.loss = listed();
+    seen.address = frame.contentWindow.location.hash;
+    page.getElementById("open").click();
+    await wait();
+    seen.open = page.querySelectorAll("#list .body").length;
+    form.querySelector("[type=reset]").click();
+    await wait();
+    seen.reset = listed();
+    await change("q", "KITCHEN-017");
+    seen.search = listed();
+    frame.contentWindow.location.hash = "#id=kitchen-020";
+    await wait();
+    seen.link = page.querySelector("#list .id").textContent;
+    document.getElementById("seen").textContent = JSON.stringify(seen);
+  };
+</script>"""
 LLAMA = "openai@LOCAL/meta-llama/Llama-3.3-70B-Instruct-AWQ-INT4"
 
 
@@ -51,8 +97,8 @@ def listener():
 def visit(tmp_path):
     """Opens a page: what stands in it once its script has run, and what the console said."""
 
-    def open_page(page, address=""):
-        path = tmp_path / "report.html"
+    def open_page(page, address="", name="report.html"):
+        path = tmp_path / name
         path.write_text(page, encoding="utf-8")
         done = subprocess.run(
             [BROWSER, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"file://{path}{address}"],
@@ -157,3 +203,22 @@ def test_one_comparison_opens_with_both_responses_and_every_reason(browse):
 
 def test_an_unknown_judge_in_the_address_is_no_filter(browse):
     assert browse(kitchen(), "#judge=nobody&outcome=nothing").one(id="status").text == "60 comparisons"
+
+
+def test_pressing_choosing_and_typing(visit, tmp_path):
+    report = kitchen()
+    (tmp_path / "report.html").write_text(render(report), encoding="utf-8")
+    root, console = visit(DRIVER, name="driver.html")
+    seen = json.loads(root.one(id="seen").text)
+    losses = report.summary.judges["control/longest"].losses
+    assert console == []
+    assert seen == {
+        "more": 60,
+        "bodies": 1,
+        "loss": losses,
+        "address": "#judge=control%2Flongest&outcome=loss",
+        "open": losses,
+        "reset": 50,
+        "search": 1,
+        "link": "kitchen-020",
+    }
