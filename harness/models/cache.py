@@ -88,17 +88,22 @@ class ReplyCache:
         self._cache.close()
 
     def stats(self) -> dict[str, Json]:
-        """Entries, bytes on disk, and the folder."""
+        """Entries, bytes on disk, and the folder. Raises InputError where the database cannot be read."""
         self.flush()
-        return {"entries": len(self._cache), "bytes": int(self._cache.volume()), "folder": str(self.folder)}
+        try:
+            return {"entries": len(self._cache), "bytes": int(self._cache.volume()), "folder": str(self.folder)}
+        except sqlite3.Error as error:
+            raise InputError(f"{self.folder}: the cache cannot be read ({error}); run `harness cache clear`") from None
 
     def clear(self) -> int:
         """Remove every entry; how many there were. Raises InputError where the disk refuses."""
         self.flush()
         try:
-            return int(self._cache.clear(retry=True))
+            return int(self._cache.clear())
+        except diskcache.Timeout:
+            raise InputError(f"{self.folder}: another process is writing to the cache; try again later") from None
         except (sqlite3.Error, OSError) as error:
-            raise InputError(f"{self.folder}: the cache cannot be cleared ({error})") from None
+            raise InputError(f"{self.folder}: the cache cannot be cleared ({error}); remove the folder") from None
 
     def verify(self) -> list[str]:
         """Every problem found in every row, one sentence each; nothing is changed and nothing unpickled."""
@@ -127,6 +132,8 @@ def _open(folder: Path) -> Any:
             eviction_policy="none",
             size_limit=UNBOUNDED,
             cull_limit=0,
+            statistics=0,
+            tag_index=0,
         )
     except (OSError, sqlite3.Error, diskcache.Timeout, TypeError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from harness.figures import Result
 from harness.report.data import Comparison, Report
 from harness.report.numerals import listed, percent, plural, span
-from harness.report.phrases import controls_of, group_of, longer_won, no_controls, scored
+from harness.report.phrases import controls_of, group_of, no_controls, scored
 from harness.stats.intervals import TOLERANCE, wilson
 from harness.summary import Summary
 
@@ -189,20 +189,28 @@ def _off_half(rate: float, result: Result) -> bool:
 
 
 def _one_order(summary: Summary) -> Iterable[str]:
-    for name in _real(summary):
-        result = summary.judges[name]
-        if result.one_order:
-            of = f"{result.one_order:,} of {plural(result.estimate.n, 'prompt')}"
-            yield f"{name}: {of} scored from one order alone, where a preference for a position cannot cancel out"
+    some = [
+        f"{name} ({result.one_order:,} of {plural(result.estimate.n, 'prompt')})"
+        for name in _real(summary)
+        if (result := summary.judges[name]).one_order
+    ]
+    if some:
+        yield f"scored from one order alone, where a preference for a position cannot cancel out: {listed(some)}"
 
 
 def _length(summary: Summary) -> Iterable[str]:
+    leaning = []
     for name in _real(summary):
         length = summary.lengths.get(name)
         if length is None or not length.decisive or length.longer * 2 <= length.decisive:
             continue
-        if _off_half(length.longer / length.decisive, summary.judges[name]):
-            yield f"{name} leans on length, or the better responses are the longer ones: {longer_won(name, summary)}"
+        rate = length.longer / length.decisive
+        if _off_half(rate, summary.judges[name]):
+            leaning.append(
+                f"{name} ({percent(rate, length.decisive)} of {plural(length.decisive, 'decisive verdict')})"
+            )
+    if leaning:
+        yield f"the longer response won clearly more often, by bias or because it was better: {listed(leaning)}"
 
 
 def _without_controls(summary: Summary) -> Iterable[str]:

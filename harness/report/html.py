@@ -22,6 +22,7 @@ from harness.report import chart, tables, words
 from harness.report.data import Control, Report
 from harness.report.numerals import margin, percent
 from harness.report.pagedata import embedded
+from harness.report.tables import Row
 from harness.summary import Summary
 
 _HERE = Path(__file__).parent
@@ -39,6 +40,7 @@ def render(report: Report) -> str:
 def pieces(report: Report) -> Iterator[str]:
     """The same page piece by piece, for a file: a large run's comparisons never stand in memory twice."""
     summary, style, script = report.summary, _source("page.css"), _source("page.js")
+    judges = tables.judge_rows(summary)
     page = _environment().get_template("page.html.j2").generate(
         report=report,
         summary=summary,
@@ -49,13 +51,13 @@ def pieces(report: Report) -> Iterator[str]:
         words=words,
         doubts=words.report_doubts(report),
         chart=chart,
-        judges=tables.judge_rows(summary),
+        judges=judges,
         categories=tables.category_rows(summary),
         grid=tables.by_judge_and_category(summary),
         open=_OPEN,
         margin=margin(summary.equivalence),
-        lengths=_lengths(summary),
-        statuses=_statuses(summary),
+        lengths=_lengths(summary, judges),
+        statuses=_statuses(summary, judges),
         pairs=_pairs(report.controls),
         manifest=json.dumps(report.manifest, indent=2, ensure_ascii=False, default=str) if report.manifest else "",
     )  # fmt: skip
@@ -105,10 +107,12 @@ class _Length:
     decisive: int
 
 
-def _lengths(summary: Summary) -> list[_Length]:
+def _lengths(summary: Summary, judges: Iterable[Row]) -> list[_Length]:
+    named = [row.key for row in judges if row.key is not None]
+    found = [(name, summary.lengths[name]) for name in named if name in summary.lengths]
     return [
         _Length(judge=name, rate=percent(length.longer / length.decisive, length.decisive), decisive=length.decisive)
-        for name, length in summary.lengths.items()
+        for name, length in found
         if length.decisive
     ]
 
@@ -119,12 +123,13 @@ class _Statuses:
     rows: list[tuple[str, list[int], int]]
 
 
-def _statuses(summary: Summary) -> _Statuses:
+def _statuses(summary: Summary, judges: Iterable[Row]) -> _Statuses:
     """How every judge's verdicts ended, and how many prompts stayed without one."""
     names = list(dict.fromkeys(["ok", *sorted({name for counts in summary.statuses.values() for name in counts})]))
     rows = [
-        (judge, [summary.statuses.get(judge, {}).get(name, 0) for name in names], result.unscored)
-        for judge, result in summary.judges.items()
+        (row.key, [summary.statuses.get(row.key, {}).get(name, 0) for name in names], row.result.unscored)
+        for row in judges
+        if row.key is not None
     ]
     return _Statuses(names=names, rows=rows)
 

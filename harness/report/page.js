@@ -3,7 +3,7 @@
 (() => {
   const BATCH = 50;
   const KEYS = ["judge", "category", "outcome", "q", "id"];
-  const LETTER = { win: "W", loss: "L", tie: "T", unscored: "–" };
+  const LETTER = { win: "W", loss: "L", tie: "T" };
   const [ID, REPEAT, CATEGORY, TURNS, CANDIDATE, BASELINE, RULED, CONTESTED] = [0, 1, 2, 3, 4, 5, 6, 7];
   const form = document.getElementById("filters");
   if (!form) return;
@@ -93,7 +93,7 @@
   const judgesShown = () => (form.judge.value ? [chosen().judge] : data.matter);
   function explain() {
     const names = judgesShown().map((judge) => data.judges[judge].name);
-    legend.textContent = "W won by the candidate, L lost, T tied, – unscored, * split by order" +
+    legend.textContent = "W won by the candidate, L lost, T tied, – no verdict, * split by order" +
       (names.length > 1 ? `; from left to right ${names.join(", ")}. Contested: judges, or one judge’s two orders, name different winners.` : ".");
     legend.hidden = names.length === 0;
   }
@@ -101,9 +101,9 @@
     const row = el("span", "chips");
     for (const judge of judgesShown()) {
       const ruled = item[RULED].find((one) => one[0] === judge);
-      const outcome = ruled ? ruled[1] : "unscored";
+      const outcome = ruled ? ruled[1] : "not judged";
       const split = ruled && ruled[2] === 1;
-      const chip = el("span", `chip ${outcome}${split ? " split" : ""}`, split ? `${LETTER[outcome]}*` : LETTER[outcome]);
+      const chip = el("span", `chip ${outcome}${split ? " split" : ""}`, (LETTER[outcome] || "–") + (split ? "*" : ""));
       const words = `${data.judges[judge].name}: ${outcome}${split ? ", split by order" : ""}`;
       chip.title = words;
       chip.setAttribute("aria-label", words);

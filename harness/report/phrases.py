@@ -156,7 +156,10 @@ def length_alone(summary: Summary) -> list[str]:
 
 
 def counted(comparisons: Iterable[Comparison]) -> list[str]:
-    """ "57 judgments of 42 response pairs on 25 distinct prompts", judges with equal counts together."""
+    """ "57 judgments of 42 response pairs on 25 distinct prompts", judges with equal counts together.
+
+    Known-bias judges are counted only where no other stands.
+    """
     judgments: dict[str, int] = defaultdict(int)
     pairs: dict[str, set[object]] = defaultdict(set)
     prompts: dict[str, set[str]] = defaultdict(set)
@@ -171,10 +174,12 @@ def counted(comparisons: Iterable[Comparison]) -> list[str]:
                 pairs[judgment.judge].add(pair)
             else:
                 blank.add(judgment.judge)
+    real = [name for name in judgments if not name.startswith("control/")] or list(judgments)
     same: dict[str, list[str]] = defaultdict(list)
-    for name, count in judgments.items():
+    for name in real:
+        count = judgments[name]
         of = "" if name in blank else f" of {plural(len(pairs[name]), 'response pair')}"
         same[f"{plural(count, 'judgment')}{of} on {plural(len(prompts[name]), 'distinct prompt')}"].append(name)
-    if len(same) == 1 and len(judgments) > 1:
+    if len(same) == 1 and len(real) > 1:
         return [f"every judge: {next(iter(same))}"]
     return [f"{listed(names)}: {text}" for text, names in same.items()]

@@ -57,7 +57,10 @@ def test_an_unusable_judge_is_named_with_its_control_verdicts():
 
 def test_verdicts_in_one_order_alone_are_counted():
     found = said({"rubric": "wl" * 20}, both=False)
-    assert any(d.startswith("rubric: 40 of 40 prompts scored from one order alone") for d in found)
+    assert (
+        "scored from one order alone, where a preference for a position cannot cancel out: rubric (40 of 40 prompts)"
+        in found
+    )
 
 
 def test_a_position_that_one_order_cannot_tell_from_quality_is_hedged():
@@ -81,8 +84,8 @@ def test_a_lean_on_length_is_said_only_where_it_is_clear():
             ).summary
         )  # fmt: skip
 
-    lean = "rubric leans on length, or the better responses are the longer ones: the longer response won"
-    assert any(d.startswith(f"{lean} 88 % of 80 decisive verdicts") for d in lengths(35))
+    lean = "the longer response won clearly more often, by bias or because it was better: rubric"
+    assert f"{lean} (88 % of 80 decisive verdicts)" in lengths(35)
     assert not any(d.startswith(lean) for d in lengths(22))
     assert not any(d.startswith(lean) for d in lengths(5))
 

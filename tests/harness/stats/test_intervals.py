@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
 from harness.stats.intervals import mean_score, sign_test, student, visible_difference, wilson
 
@@ -21,7 +22,8 @@ def wilson_by_hand(p, n):
 
 
 @given(st.integers(1, 500), UNIT)
-def test_wilson_is_its_formula(n, p):
+def test_wilson_is_statsmodels(n, p):
+    assert wilson(p, n) == pytest.approx(proportion_confint(p * n, n, method="wilson"), abs=1e-9)
     assert wilson(p, n) == pytest.approx(wilson_by_hand(p, n), abs=1e-9)
 
 
@@ -78,6 +80,8 @@ def two_sided_by_enumeration(wins, losses):
 def test_the_sign_test_by_enumeration(wins, losses):
     assert sign_test(wins, losses) == pytest.approx(two_sided_by_enumeration(wins, losses), abs=1e-9)
     assert sign_test(wins, losses) == sign_test(losses, wins)
+    if wins + losses:
+        assert sign_test(wins, losses) == pytest.approx(stats.binomtest(wins, wins + losses).pvalue, abs=1e-9)
 
 
 def test_the_sign_test_of_log_003():
