@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.figures import Result
+from harness.report.doubts import SMALL
 from harness.report.numerals import DASH, p_value, percent, span
 from harness.report.phrases import Group, group_of, no_controls
 from harness.summary import Summary
 
-SMALL = 30
 GROUPS: dict[Group, str] = {
     "counts": "",
     "unusable": "unusable, decides nothing",
