@@ -5,6 +5,7 @@ Turns recipe/… specs into hf/… specs through `train`. Progress and messages 
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -171,6 +172,10 @@ def check_recipe(path: Path) -> Any:
 
 def main() -> None:
     """The `harness` command. Every failure is one sentence and an exit code; nothing prints a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a dash must not lose the figures.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except HarnessError as error:

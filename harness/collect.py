@@ -257,7 +257,7 @@ def write(run: Path, report: Report, manifest: Mapping[str, Any] | None = None) 
 
     write_whole(run / "summary.json", as_json(report.summary.as_json()))
     write_whole(run / "report.md", markdown.render(report))
-    write_whole(run / "report.html", html.render(report))
+    write_whole(run / "report.html", html.pieces(report))
     if manifest is not None:
         write_whole(run / MANIFEST, as_json(manifest))
 

@@ -54,10 +54,7 @@ def decide(result: Result | None, *, complete: bool, equivalence: float) -> tupl
         return "inconclusive", "no judge counts"
     estimate = result.estimate
     if estimate.ci is None:
-        return (
-            "inconclusive",
-            f"n = {estimate.n}: {'one prompt gives' if estimate.n else 'no scored prompt gives'} no interval",
-        )
+        return "inconclusive", "n = 1: one prompt gives no interval" if estimate.n else "no prompt has a usable verdict"
     if not complete:
         return "inconclusive", "the run is incomplete"
     if result.consistency is not None and result.consistency < 0.5:

@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,12 @@ def default_out(suite: str, manifest: Mapping[str, Any]) -> Path:
     return Path("runs") / suite / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid():x}{digest}"
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Replace a file atomically. Raises RunStopped where the disk refuses."""
+def write_whole(path: Path, text: str | Iterable[str]) -> None:
+    """Replace a file atomically with a text, or the pieces of one. Raises RunStopped where the disk refuses."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("w", encoding="utf-8", errors="replace") as file:
-            file.write(text)
+            file.writelines([text] if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
