@@ -24,6 +24,7 @@ from harness.models.contestant import Contestant, ModelContestant
 from harness.models.limits import Limits
 from harness.models.meter import Meter
 from harness.models.openai import OpenAIModel
+from harness.models.prices import prices
 from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sha256, load_responses, load_verdicts
 from harness.models.spec import Spec, parse
 from harness.models.weights import locate, require_extra
@@ -57,7 +58,7 @@ class Options:
 
 
 def plan_job(
-    suite: Suite, options: Options, meter: Meter, resolve: Resolve
+    suite: Suite, options: Options, resolve: Resolve, *, meter: Meter, say: Callable[[str], None]
 ) -> tuple[Job, Cast, dict[str, Any], Workshop]:
     """The job of a suite, its cast, and its manifest. Raises InputError on anything that can be known before a call."""
     seed = suite.seed if options.seed is None else options.seed
@@ -69,7 +70,7 @@ def plan_job(
     job = Job(
         suite=suite, candidate=specs["candidate"], baseline=specs["baseline"], judges=judges, repeats={}, full=full
     )
-    workshop = Workshop(concurrency=options.concurrency, meter=meter)
+    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say)
     cast = workshop.cast(job)
     repeats, notes = _repeats(suite, cast)
     job = replace(job, repeats=repeats)
@@ -128,8 +129,9 @@ def _unused_verdicts(cast: Cast, job: Job) -> list[str]:
 class Workshop:
     """Builds contestants and judges from specs, each endpoint, cache and checkpoint opened once."""
 
-    def __init__(self, *, concurrency: int, meter: Meter) -> None:
-        self.concurrency, self.meter = concurrency, meter
+    def __init__(self, *, concurrency: int, meter: Meter, say: Callable[[str], None]) -> None:
+        self.concurrency, self.meter, self._say = concurrency, meter, say
+        self._prices = prices()
         self.fingerprints: dict[str, str] = {}
         self.warnings: dict[str, list[str]] = {}
         self._cache: ReplyCache | None = None
@@ -140,7 +142,7 @@ class Workshop:
     def cache(self) -> ReplyCache:
         """The user's reply cache, opened at first use."""
         if self._cache is None:
-            self._cache = ReplyCache.open()
+            self._cache = ReplyCache.open(say=self._say)
         return self._cache
 
     def cast(self, job: Job) -> Cast:
@@ -178,7 +180,12 @@ class Workshop:
         )
         self.warnings[role] = _unfinished(base, adapter)
         return LocalContestant(
-            base=base, adapter=adapter, fingerprint=self.fingerprints[role], seed=seed, cache=self.cache, meter=self.meter
+            base=base,
+            adapter=adapter,
+            fingerprint=self.fingerprints[role],
+            seed=seed,
+            cache=self.cache,
+            meter=self.meter,
         )
 
     def _bench(self, spec: Spec, suite: Suite) -> Bench:
@@ -207,6 +214,7 @@ class Workshop:
                 limits=self._limits,
                 cache=self.cache,
                 meter=self.meter,
+                price=self._prices.get(spec.text),
             )
         return self._models[key]
 
@@ -235,9 +243,7 @@ def _unfinished(base: Path, adapter: Path | None) -> list[str]:
     ]
 
 
-def carry_out(
-    job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress
-) -> Stop | None:
+def carry_out(job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress) -> Stop | None:
     """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
 
     async def work() -> None:

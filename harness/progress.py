@@ -50,10 +50,10 @@ class Plain:
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
-        self._name, self._total, self._done, self._begun, self._said = "", 0, 0, 0.0, 0.0
+        self._name, self._total, self._done, self._at_first, self._begun, self._said = "", 0, 0, 0, 0.0, 0.0
 
     def stage(self, name: str, total: int, done: int = 0) -> None:
-        self._name, self._total, self._done = name, total, done
+        self._name, self._total, self._done, self._at_first = name, total, done, done
         self._begun = self._said = time.monotonic()
         if total > done:
             self.say(f"{name}: {done}/{total}")
@@ -68,7 +68,16 @@ class Plain:
         now = time.monotonic()
         if done >= total or now - self._said >= PLAIN_EVERY_S:
             self._said = now
-            self.say(f"{name}: {done}/{total}  {tally(self._meter)}".rstrip())
+            parts = [f"{name}: {done}/{total}", self._pace(now), tally(self._meter)]
+            self.say("  ".join(part for part in parts if part))
+
+    def _pace(self, now: float) -> str:
+        took = now - self._begun
+        if took < PLAIN_EVERY_S or self._done <= self._at_first:
+            return ""
+        rate = (self._done - self._at_first) / took
+        left = (self._total - self._done) / rate
+        return f"{rate:.1f}/s" + (f", {left:.0f} s left" if self._done < self._total else "")
 
     def say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -123,13 +132,20 @@ def showing(meter: Meter) -> Iterator[Progress]:
         yield Plain(meter)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text(f"{speed:.1f}/s" if speed else "")
 
     columns = [
-        TextColumn("{task.description:<18}"),
-        BarColumn(bar_width=16),
+        TextColumn("{task.description:<17}"),
+        BarColumn(bar_width=12),
         MofNCompleteColumn(),
+        Rate(),
         TimeRemainingColumn(compact=True),
         TextColumn("{task.fields[tally]}"),
     ]

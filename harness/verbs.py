@@ -31,7 +31,9 @@ def run(given: str, options: Options, *, out: Path | None, as_json: bool, resolv
         folder.free(out)
     meter = Meter()
     with showing(meter) as progress:
-        job, cast, manifest, workshop = plan_job(suite, options, meter, lambda spec: resolve(spec, progress.moved))
+        job, cast, manifest, workshop = plan_job(
+            suite, options, lambda spec: resolve(spec, progress.moved), meter=meter, say=progress.say
+        )
         place = out or folder.default_out(suite.name, manifest)
         with folder.create(place, manifest) as path:
             progress.say(f"{suite.name}: {len(job.suite.prompts)} prompts, judged by {', '.join(cast.names)} → {path}")
@@ -46,7 +48,7 @@ def resume(path: Path, *, concurrency: int, as_json: bool) -> int:
         job = from_manifest(manifest)
         meter = Meter()
         with showing(meter) as progress:
-            workshop = Workshop(concurrency=concurrency, meter=meter)
+            workshop = Workshop(concurrency=concurrency, meter=meter, say=progress.say)
             cast = workshop.cast(job)
             same_inputs(manifest, workshop, path)
             stopped = carry_out(job, cast, workshop, path, progress)

@@ -54,7 +54,7 @@ class LocalContestant:
         self._loaded: tuple[Any, Any] | None = None
 
     async def answer(self, questions: Sequence[Question], done: Done) -> None:
-        """Answer every question, turn by turn, in batches of similar length. Raises InputError where one has no room."""
+        """Answer every question, turn by turn, in batches of like length. Raises InputError where one does not fit."""
         talks = [_Talk(question) for question in questions]
         while talks:
             waiting = [talk for talk in talks if not self._from_cache(talk)]
