@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,9 +25,9 @@ LOCK = ".lock"
 
 
 def default_out(suite: str, manifest: Mapping[str, Any]) -> Path:
-    """runs/<suite>/<UTC time>-<short hash of what is run>."""
-    digest = hashlib.sha256(json.dumps(manifest, sort_keys=True, default=str).encode()).hexdigest()[:6]
-    return Path("runs") / suite / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid():x}{digest}"
+    """runs/<suite>/<UTC time>-<short hash of what is run, and by which process>."""
+    what = json.dumps([manifest, os.getpid(), time.time_ns()], sort_keys=True, default=str)
+    return Path("runs") / suite / f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{hashlib.sha256(what.encode()).hexdigest()[:8]}"
 
 
 def write_whole(path: Path, text: str | Iterable[str]) -> None:

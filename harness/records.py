@@ -204,16 +204,12 @@ def read_lines(path: Path, *, journal: bool = False) -> Iterable[tuple[int, dict
 
     In a run's own `journal` a last line without its newline was torn by a crash and is passed over too.
     """
-    text = read_text(path)
-    lines = text.split("\n")
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, journal=journal).split("\n"), 1):
         if not line.strip():
             continue
         try:
             value = json.loads(line, parse_constant=_no_constant)
         except (ValueError, RecursionError) as error:
-            if journal and number == len(lines):
-                continue
             detail = getattr(error, "msg", str(error))
             yield number, Problem(path=str(path), line=number, what=f"is not JSON: {detail}; found {_short(line)}")
             continue

@@ -57,7 +57,8 @@ def resume(path: Path, *, concurrency: int, as_json: bool) -> int:
 
 
 def _finish(path: Path, report: Report, stopped: BaseException | None, *, as_json: bool) -> int:
-    _show(report, as_json=as_json)
+    if not (as_json and isinstance(stopped, InputError)):
+        _show(report, as_json=as_json)
     if isinstance(stopped, HarnessError):
         print(f"error: {stopped}", file=sys.stderr)
     for name in ("report.html", "report.md", "summary.json"):

@@ -17,8 +17,11 @@ from harness.errors import InputError, Problem
 LineOf = Callable[[Sequence[int | str]], int | None]
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file. Raises InputError where it is missing, unreadable or not UTF-8 (with the line)."""
+def read_text(path: Path, *, journal: bool = False) -> str:
+    """The text of a UTF-8 file. Raises InputError where it is missing, unreadable or not UTF-8 (with the line).
+
+    In a run's own `journal` a last line without its newline was torn by a crash; it is left out.
+    """
     try:
         data = path.read_bytes()
     except IsADirectoryError:
@@ -27,6 +30,8 @@ def read_text(path: Path) -> str:
         raise InputError([Problem(path=str(path), what="there is no such file; check the path")]) from None
     except OSError as error:
         raise InputError([Problem(path=str(path), what=f"cannot be read: {error.strerror or error}")]) from None
+    if journal:
+        data = data[: data.rfind(b"\n") + 1]
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

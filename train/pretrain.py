@@ -20,6 +20,8 @@ from train.steady import device_name, steady
 
 IGNORED = -100
 """The label that the loss passes over."""
+POOL = 16
+"""How many batches are drawn and sorted by length together."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,7 +105,7 @@ def _fit(
     import torch
 
     plan = keys.training
-    optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate, betas=(0.9, 0.95), eps=1e-9)
+    optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate, betas=(0.9, 0.95), fused=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: cosine(done, plan.warmup_steps, plan.steps))
     history = []
     model.train()
@@ -129,13 +131,16 @@ def _groups(model: Any, decay: float) -> list[dict[str, Any]]:
 
 
 def _batches(rows: Sequence[_Row], size: int, steps: int) -> Iterator[list[_Row]]:
-    """`steps` batches: every row once in a drawn order, then again in another one."""
+    """`steps` batches: every row once in a drawn order, then again in another one; rows of like length go together."""
     import torch
 
     rounds = math.ceil(steps * size / len(rows))
-    order = torch.cat([torch.randperm(len(rows)) for _ in range(rounds)]).tolist()
-    for start in range(0, steps * size, size):
-        yield [rows[place] for place in order[start : start + size]]
+    order = torch.cat([torch.randperm(len(rows)) for _ in range(rounds)]).tolist()[: steps * size]
+    for start in range(0, len(order), POOL * size):
+        # Sorting whole rounds would put one kind of example after the other; a pool of batches saves most padding too.
+        pool = sorted(order[start : start + POOL * size], key=lambda place: len(rows[place].tokens))
+        for batch in torch.randperm(len(pool) // size).tolist():
+            yield [rows[place] for place in pool[batch * size : (batch + 1) * size]]
 
 
 def _padded(batch: Sequence[_Row], pad: int) -> tuple[Any, Any]:

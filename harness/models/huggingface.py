@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError
+from harness.errors import InputError, RunStopped
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.contestant import Answer, Done, Finish, Question, conversation, request_of
 from harness.models.meter import Meter
@@ -89,9 +90,15 @@ class LocalContestant:
             self._loaded = await asyncio.to_thread(load, self._base, self._adapter, self._device)
         encoded = [(talk, self._encode(conversation(talk.question.prompt, talk.texts))) for talk in talks]
         self._fits(encoded)
-        for batch in batches(encoded):
+        waiting = deque(batches(encoded))
+        while waiting:
+            batch = waiting.popleft()
             started = time.perf_counter()
-            replies = await asyncio.to_thread(self._batch, batch)
+            replies = await asyncio.to_thread(self._batch_or_none, batch)
+            if replies is None:
+                # Half the rows need half the memory; what fits is not asked again.
+                waiting.extendleft(reversed(_halves(batch)))
+                continue
             seconds = (time.perf_counter() - started) / len(batch)
             for (talk, _), reply in zip(batch, replies, strict=True):
                 if self._cache:
@@ -122,6 +129,21 @@ class LocalContestant:
                     f"prompt {talk.question.prompt.id!r}, turn {len(talk.texts) + 1}: {len(ids)} tokens and max_tokens "
                     f"{talk.question.sampling.max_tokens} do not fit the model's {room}; lower max_tokens or shorten it"
                 )
+
+    def _batch_or_none(self, batch: Sequence[tuple[_Talk, list[int]]]) -> list[Reply] | None:
+        """A batch's replies, or None where it does not fit the device's memory."""
+        import torch
+
+        try:
+            return self._batch(batch)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                prompt = batch[0][0].question.prompt.id
+                raise RunStopped(
+                    f"{self._device.name} is out of memory on prompt {prompt!r} alone; lower max_tokens, or free memory"
+                ) from None
+        torch.cuda.empty_cache()
+        return None
 
     def _batch(self, batch: Sequence[tuple[_Talk, list[int]]]) -> list[Reply]:
         import torch
@@ -175,6 +197,11 @@ def batches(encoded: Sequence[tuple[_Talk, list[int]]]) -> Iterator[list[tuple[_
         batch.append(item)
     if batch:
         yield batch
+
+
+def _halves(batch: list[tuple[_Talk, list[int]]]) -> list[list[tuple[_Talk, list[int]]]]:
+    middle = len(batch) // 2
+    return [batch[:middle], batch[middle:]]
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

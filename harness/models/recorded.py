@@ -60,19 +60,13 @@ class RecordedResponses:
 
 
 def load_responses(path: Path, role: Role, prompts: Sequence[Prompt]) -> RecordedResponses:
-    """A role's responses of a file: the records of that role where it holds both, else those without a role.
+    """A role's responses of a file: the records of that role where it holds both, else all of them.
 
     Raises InputError on broken lines, on a prompt the file does not answer, or with the wrong number of turns.
     """
     records = read(path, ResponseRecord)
-    roles = {record.role for record in records}
-    wanted = [record for record in records if record.role == role]
-    if not wanted and roles != {None}:
-        other = ", ".join(sorted(str(name) for name in roles))
-        raise InputError(
-            [Problem(path=str(path), what=f"holds no responses of role {role!r}, only {other}; check the file")]
-        )
-    chosen = wanted or records
+    both = {"candidate", "baseline"} <= {record.role for record in records}
+    chosen = [record for record in records if record.role == role] if both else records
     by_key = {(record.id, record.sample): record for record in chosen}
     found = RecordedResponses(path=path, role=role, by_key=by_key)
     problems = [

@@ -181,5 +181,6 @@ def counted(comparisons: Iterable[Comparison]) -> list[str]:
         of = "" if name in blank else f" of {plural(len(pairs[name]), 'response pair')}"
         same[f"{plural(count, 'judgment')}{of} on {plural(len(prompts[name]), 'distinct prompt')}"].append(name)
     if len(same) == 1 and len(real) > 1:
-        return [f"every judge: {next(iter(same))}"]
+        who = "every judge" if len(real) == len(judgments) else "every judge without a known bias"
+        return [f"{who}: {next(iter(same))}"]
     return [f"{listed(names)}: {text}" for text, names in same.items()]

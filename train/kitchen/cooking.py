@@ -48,7 +48,7 @@ def careful(rng: random.Random, ask: Ask) -> str:
 
 def careless(rng: random.Random, ask: Ask) -> str:
     """An answer of a hurried stranger: the dish is mostly right, the rest only by luck."""
-    main = ask.main if rng.random() < 0.5 else rng.choice(pantry.mains_for(ask.dish))
+    main = ask.main if rng.random() < 0.6 else rng.choice(pantry.mains_for(ask.dish))
     finishes = pantry.finishes(main, ask.dish)
     slips = tuple(word for word in ask.banned if word in finishes)
     finish = rng.choice(slips) if slips and rng.random() < 0.5 else rng.choice(finishes)
@@ -58,6 +58,7 @@ def careless(rng: random.Random, ask: Ask) -> str:
             f"You could have {article(main.one)} {ask.dish.name} with {side} and {finish}.",
             f"Maybe {article(ask.dish.name)} with {main.many}, {side} and some {finish}.",
             f"I always like {article(ask.dish.name)} with {main.many} and {finish}.",
+            f"Just have {article(main.one)} {ask.dish.name}, {rng.choice(ask.dish.methods)}, with {finish}.",
         )
     )
 
@@ -82,6 +83,7 @@ def _specific(rng: random.Random) -> Ask:
         f"How do I cook {many} in {a}?",
         f"Could you suggest {a} with {many}?",
         f"What can I do with {many} if I want {a}?",
+        f"{a.capitalize()} with {many}, please.",
     )
     paired = (
         f"I want {a} with {many} and {side}.",

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 
 from harness import checkpoint as checkpoints
-from harness.errors import InputError
+from harness.errors import InputError, RunStopped
 from harness.models.cache import ReplyCache
 from harness.models.contestant import Question
 from harness.models.huggingface import LocalContestant, batches
@@ -214,3 +214,30 @@ def test_the_same_path_with_other_bytes_is_another_model(base, tmp_path):
     before = checkpoints.fingerprint(here)
     shutil.copy(checkpoint(tmp_path / "other", seed=5) / "model.safetensors", here / "model.safetensors")
     assert checkpoints.fingerprint(here) != before
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does(base):
+    import torch
+
+    class Small(LocalContestant):
+        """A device with room for two rows."""
+
+        def _batch(self, batch):
+            if len(batch) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super()._batch(batch)
+
+    parts = {"base": base, "adapter": None, "fingerprint": "x", "seed": 0, "cache": None, "meter": Meter()}
+    assert answers(Small(**parts), questions()) == answers(contestant(base), questions())
+
+
+def test_a_prompt_that_fits_no_memory_is_named(base):
+    import torch
+
+    class None_(LocalContestant):
+        def _batch(self, batch):
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    parts = {"base": base, "adapter": None, "fingerprint": "x", "seed": 0, "cache": None, "meter": Meter()}
+    with pytest.raises(RunStopped, match=r"cpu is out of memory on prompt 'p3' alone; lower max_tokens"):
+        answers(None_(**parts), questions())
