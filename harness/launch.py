@@ -194,7 +194,7 @@ class Workshop:
         judge = build(spec.kind, name=spec.text, rest=spec.rest, model=model, sampling=suite.judge_sampling)
         if spec.kind == "rubric" and not any(prompt.checks for prompt in suite.prompts):
             raise InputError(
-                f"the rubric judge needs prompts with 'checks', and {suite.name!r} has none; give another --judge"
+                f"the rubric judge needs prompts with 'checks'; {suite.name!r} has none, so give another --judge"
             )
         if asks:
             self.fingerprints[f"template of {spec.text}"] = template.load().sha256

@@ -139,7 +139,8 @@ def brie_suite(folder: Path) -> Path:
     write_lines(folder / "judgments.jsonl", [record for judge in judges for record in brie_by_prompt(judge)])
     path = folder / "brie.yaml"
     path.write_text(
-        "name: brie-0.5b\nprompts: prompts.jsonl\ncandidate: recorded/candidate.jsonl\nbaseline: recorded/baseline.jsonl\n"
+        "name: brie-0.5b\nprompts: prompts.jsonl\n"
+        "candidate: recorded/candidate.jsonl\nbaseline: recorded/baseline.jsonl\n"
         "judges: [recorded/judgments.jsonl, control/longest, control/first]\n"
     )
     return path

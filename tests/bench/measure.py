@@ -83,4 +83,5 @@ def machine() -> str:
     info = Path("/proc/cpuinfo")
     names = re.findall(r"model name\s*: (.+)", info.read_text()) if info.exists() else []
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}"
+    name = names[0] if names else platform.processor()
+    return f"{name}, {os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}"

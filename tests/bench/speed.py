@@ -34,8 +34,8 @@ def judging(folder: Path) -> Section:
         title="Judging",
         how=(
             "1,000 prompts of recorded responses in both orders by one `openai/…` judge, whole processes with journal, "
-            "cache and reports, against a loopback server that answers after 50 ms, 100 connections; the bare loop sends "
-            f"the same 2,000 requests through the same SDK. {PAIRS} interleaved pairs, median (lowest–highest). The run "
+            "cache and reports, against a loopback server that answers after 50 ms, 100 connections; the bare loop "
+            f"sends the same 2,000 requests through the same SDK. {PAIRS} interleaved pairs, median (lowest–highest). The run "
             "sends 40 control requests more."
         ),
         rows=(
@@ -44,7 +44,7 @@ def judging(folder: Path) -> Section:
             Row(what="ratio", figure=spread(ratios), bound="≤ 1.5", kept=median(ratios) <= 1.5),
             Row(what="again from the cache, s", figure=spread(cached), bound="", kept=True),
             Row(
-                what="cached, ms a judgment (start-up apart)",
+                what="cached, ms a judgment, start-up apart",
                 figure=spread(each),
                 bound="≤ 0.5",
                 kept=median(each) <= 0.5,

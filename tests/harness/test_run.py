@@ -80,7 +80,7 @@ def test_a_judge_is_blind_and_sees_both_orders(tmp_path, server, spec):
     for word in ("candidate", "baseline", "recorded", ".jsonl", "p000", "dishes"):
         assert not any(word in text for text in sent), word
     shown = [policy.shown_answers(body) for body in server.bodies]
-    rows = [row for row in lines(tmp_path / "run" / "judgments.jsonl")]
+    rows = lines(tmp_path / "run" / "judgments.jsonl")
     assert {row["order"] for row in rows} == {"candidate_first", "baseline_first"}
     assert sum((b, a) in shown for a, b in shown) >= 12
     assert all(row["winner"] == ("candidate" if int(row["id"][1:]) < 4.5 else "baseline") for row in rows)
@@ -223,7 +223,7 @@ def test_an_interrupt_is_kept_and_resumable(tmp_path):
         while asked(server) < 10 and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=30)
         assert process.returncode == 130
         assert "Traceback" not in err
         assert f"harness resume {run}" in err
@@ -346,11 +346,11 @@ def test_a_run_with_api_judges_imports_no_torch_and_a_cached_one_no_sdk(tmp_path
     env = environment(tmp_path, server.url)
     program = (
         "import sys\nfrom harness.cli import main\nsys.argv = ['harness', *sys.argv[1:]]\n"
-        "try:\n    main()\nfinally:\n    print([m for m in ('torch', 'openai', 'anthropic', 'httpx2') if m in sys.modules])"
+        "try:\n    main()\nfinally:\n    print(sorted({'torch', 'openai', 'anthropic', 'httpx2'} & set(sys.modules)))"
     )
     import sys
 
-    for name, loaded in (("one", "['openai', 'httpx2']"), ("two", "[]")):
+    for name, loaded in (("one", "['httpx2', 'openai']"), ("two", "[]")):
         arguments = [sys.executable, "-c", program, "run", str(suite), "--out", str(tmp_path / name)]
         done = subprocess.run(arguments, env=env, capture_output=True, text=True, check=True)
         assert done.stdout.splitlines()[-1] == loaded

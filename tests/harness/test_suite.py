@@ -76,7 +76,10 @@ def test_one_problem_has_one_line(tmp_path, text, start):
 
 
 def test_a_prompt_s_own_sampling_and_checks_are_checked(tmp_path):
-    prompts = '{"id": "a", "prompt": "x", "sampling": {"temperature": 9}}\n{"id": "b", "prompt": "x", "checks": [{"kind": "y"}]}\n'
+    prompts = (
+        '{"id": "a", "prompt": "x", "sampling": {"temperature": 9}}\n'
+        '{"id": "b", "prompt": "x", "checks": [{"kind": "y"}]}\n'
+    )
     found = said(write(tmp_path, "name: s\nprompts: p.jsonl\n", prompts))
     assert found[0].startswith("p.jsonl:1: sampling: temperature: input should be less than or equal to 2, found 9")
     assert found[1].startswith("p.jsonl:2: ")
