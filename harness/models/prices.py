@@ -30,7 +30,7 @@ class PriceKeys(BaseModel):
 
 
 def prices(environ: Mapping[str, str] = os.environ) -> dict[str, Price]:
-    """Prices by spec from the file that $HARNESS_PRICES names; none where it is unset. Raises InputError on a bad file."""
+    """Prices by spec from the file that $HARNESS_PRICES names, if any. Raises InputError on a bad file."""
     given = environ.get("HARNESS_PRICES")
     if not given:
         return {}

@@ -7,6 +7,7 @@ without the training extra. torch is imported inside functions only.
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,6 +81,8 @@ def load(base: Path, adapter: Path | None, device: Device) -> tuple[Any, Any]:
 
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    # The libraries warn each other; what concerns the user is checked below and raised.
+    warnings.simplefilter("ignore")
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(base), padding_side="left", trust_remote_code=False)
         model, report = transformers.AutoModelForCausalLM.from_pretrained(
@@ -118,7 +121,8 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
 
     try:
         wrapped = peft.PeftModel.from_pretrained(model, str(adapter), is_trainable=False)
-        state = peft.get_peft_model_state_dict(wrapped)
+        # Adapter weights alone: looking for changed embeddings would ask the hub for the base.
+        state = peft.get_peft_model_state_dict(wrapped, save_embedding_layers=False)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:300]
         raise InputError(f"{adapter}: is no adapter for this base: {reason}") from None

@@ -35,8 +35,8 @@ def judging(folder: Path) -> Section:
         how=(
             "1,000 prompts of recorded responses in both orders by one `openai/…` judge, whole processes with journal, "
             "cache and reports, against a loopback server that answers after 50 ms, 100 connections; the bare loop "
-            f"sends the same 2,000 requests through the same SDK. {PAIRS} interleaved pairs, median (lowest–highest). The run "
-            "sends 40 control requests more."
+            f"sends the same 2,000 requests through the same SDK. {PAIRS} interleaved pairs, median (lowest–highest). "
+            "The run sends 40 control requests more."
         ),
         rows=(
             Row(what="bare SDK loop, s", figure=spread(bare), bound="", kept=True),
