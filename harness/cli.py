@@ -107,6 +107,18 @@ def analyze(
 
 
 @app.command()
+def preferences(
+    run: Annotated[Path, typer.Argument(help="The folder of a run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The preferences file to write.")],
+    as_json: Json = False,
+) -> None:
+    """Turn a run's consistent outcomes into chosen and rejected responses, in TRL's preference format."""
+    from harness import verbs
+
+    raise typer.Exit(verbs.write_preferences(run, out=out, as_json=as_json))
+
+
+@app.command()
 def validate(files: Annotated[list[Path], typer.Argument(help="Suites, recipes or JSONL files.")]) -> None:
     """Check files without running them; every problem on a line of its own."""
     from harness.validate import problems_in

@@ -73,7 +73,8 @@ class Plain:
 
     def _pace(self, now: float) -> str:
         took = now - self._begun
-        if took < PLAIN_EVERY_S or self._done <= self._at_first:
+        # The first few carry the loading of a model; a rate from them would frighten.
+        if took < PLAIN_EVERY_S or self._done - self._at_first < 10:
             return ""
         rate = (self._done - self._at_first) / took
         left = (self._total - self._done) / rate

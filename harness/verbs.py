@@ -11,13 +11,14 @@ from typing import Any
 
 from harness import collect, folder
 from harness import suite as suites
-from harness.errors import HarnessError, InputError, RunStopped
+from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.job import from_manifest
 from harness.launch import Options, Workshop, carry_out, conclude, plan_job, same_inputs
 from harness.models.cache import ReplyCache
 from harness.models.meter import Meter
 from harness.models.spec import Spec, parse
 from harness.plan import control_count, limited, presentations
+from harness.preferences import preferences
 from harness.progress import showing
 from harness.report.data import Report
 
@@ -133,6 +134,26 @@ def analyze(paths: Sequence[Path], *, out: Path | None, equivalence: float, as_j
         collect.write(out, report)
     _show(report, as_json=as_json)
     return 0
+
+
+def write_preferences(run: Path, *, out: Path, as_json: bool) -> int:
+    """`harness preferences`: writes the pairs and says what was dropped and why."""
+    found = collect.find(run)
+    summary = collect.summary_of(found, complete=collect.is_complete(found))
+    pairs, dropped = preferences(found.job.suite.prompts, found.responses, found.judgments, summary.counting)
+    if out.exists():
+        raise InputError([Problem(path=str(out), what="is there already; give another file")])
+    folder.write_whole(out, (json.dumps(pair.as_json(), ensure_ascii=False) + "\n" for pair in pairs))
+    value = {"pairs": len(pairs), "dropped": dict(sorted(dropped.items())), "complete": summary.complete}
+    if as_json:
+        sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    else:
+        print(f"{len(pairs)} preference pairs in {out}, judged by {', '.join(summary.counting) or 'nobody that counts'}")
+        for reason, count in sorted(dropped.items()):
+            print(f"{count:>5} comparisons dropped: {reason}")
+    if not summary.complete:
+        print(f"the run is incomplete: `harness resume {run}` goes on", file=sys.stderr)
+    return 0 if pairs else 3
 
 
 def cache_stats(*, as_json: bool) -> int:
