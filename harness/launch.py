@@ -35,6 +35,7 @@ from harness.run import Bench, Cast, Executor, usable_records
 from harness.suite import Suite
 from judges import template
 from judges.build import build
+from judges.reward import Scorer
 
 # What turns a recipe/… spec into an hf/… one. The command line hands it in; nothing here knows recipes.
 Resolve = Callable[[Spec], Spec]
@@ -168,17 +169,35 @@ class Workshop:
         self.fingerprints[role] = f"{model.url} {spec.rest}"
         return ModelContestant(model=model, concurrency=self.concurrency)
 
-    def _local(self, spec: Spec, role: str, seed: int) -> Contestant:
+    def _weights(self, spec: Spec, name: str) -> tuple[Path, Path | None]:
+        """A local checkpoint's folders; its fingerprint and what is to be said of it are kept under `name`."""
         require_extra(repr(spec.text))
-        from harness.models.huggingface import LocalContestant
-
         base_text, adapter_text = spec.parts
         base = locate(base_text, spec.text)
         adapter = locate(adapter_text, spec.text) if adapter_text else None
-        self.fingerprints[role] = checkpoint.pair_fingerprint(
+        self.fingerprints[name] = checkpoint.pair_fingerprint(
             checkpoint.fingerprint(base), checkpoint.fingerprint(adapter) if adapter else None
         )
-        self.warnings[role] = _unfinished(base, adapter)
+        self.warnings[name] = _unfinished(base, adapter)
+        return base, adapter
+
+    def _scorer(self, spec: Spec) -> Scorer:
+        base, adapter = self._weights(spec, spec.text)
+        from harness.models.reward import RewardScorer
+
+        return RewardScorer(
+            spec=spec.text,
+            base=base,
+            adapter=adapter,
+            fingerprint=self.fingerprints[spec.text],
+            cache=self.cache,
+            meter=self.meter,
+        )
+
+    def _local(self, spec: Spec, role: str, seed: int) -> Contestant:
+        base, adapter = self._weights(spec, role)
+        from harness.models.huggingface import LocalContestant
+
         return LocalContestant(
             base=base,
             adapter=adapter,
@@ -189,16 +208,16 @@ class Workshop:
         )
 
     def _bench(self, spec: Spec, suite: Suite) -> Bench:
-        asks = spec.kind in ("openai", "anthropic")
-        model = self._model(spec) if asks else None
-        judge = build(spec.kind, name=spec.text, rest=spec.rest, model=model, sampling=suite.judge_sampling)
+        asks = spec.kind in APIS
+        asked = self._model(spec) if asks else self._scorer(spec) if spec.kind == "reward" else None
+        judge = build(spec.kind, name=spec.text, rest=spec.rest, asked=asked, sampling=suite.judge_sampling)
         if spec.kind == "rubric" and not any(prompt.checks for prompt in suite.prompts):
             raise InputError(
                 f"the rubric judge needs prompts with 'checks'; {suite.name!r} has none, so give another --judge"
             )
         if asks:
             self.fingerprints[f"template of {spec.text}"] = template.load().sha256
-        return Bench(judge=judge, controls=spec.kind != "control", workers=self.concurrency if asks else 1)
+        return Bench(judge=judge, controls=spec.kind != "control", workers=self.concurrency if asked else 1)
 
     def _verdicts(self, spec: Spec) -> tuple[RecordedVerdicts, ...]:
         self.fingerprints[spec.text] = file_sha256(spec.path)

@@ -148,12 +148,14 @@ def write_preferences(run: Path, *, out: Path, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(json.dumps(value, indent=2) + "\n")
     else:
-        print(f"{len(pairs)} preference pairs in {out}, judged by {', '.join(summary.counting) or 'nobody that counts'}")
+        print(
+            f"{len(pairs)} preference pairs in {out}, judged by {', '.join(summary.counting) or 'nobody that counts'}"
+        )
         for reason, count in sorted(dropped.items()):
             print(f"{count:>5} comparisons dropped: {reason}")
     if not summary.complete:
         print(f"the run is incomplete: `harness resume {run}` goes on", file=sys.stderr)
-    return 0 if pairs else 3
+    return 0 if summary.counting else 3
 
 
 def cache_stats(*, as_json: bool) -> int:

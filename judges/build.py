@@ -6,19 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from judges.controls import ControlJudge
 from judges.pairwise import PairwiseJudge
+from judges.reward import RewardJudge, Scorer
 from judges.rubric import RubricJudge
 from judges.template import load
 from judges.types import Judge, Model, Sampling
 
-# What a judge of a kind is built from: its name, what follows the kind in its spec, its model, its sampling.
-Builder = Callable[[str, str, Model | None, Sampling], Judge]
+# What a judge of a kind is built from: its name, what follows the kind in its spec, what it asks, its sampling.
+Asked = Model | Scorer | None
+Builder = Callable[[str, str, Any, Sampling], Judge]
 
 
-def _pairwise(name: str, _: str, model: Model | None, sampling: Sampling) -> Judge:
-    assert model is not None, "an LLM judge is handed a model"
+def _pairwise(name: str, _: str, model: Model, sampling: Sampling) -> Judge:
     return PairwiseJudge(name=name, model=model, template=load("pairwise"), sampling=sampling)
 
 
@@ -27,9 +29,10 @@ BUILDERS: dict[str, Builder] = {
     "control": lambda name, rest, model, sampling: ControlJudge(bias=rest),
     "openai": _pairwise,
     "anthropic": _pairwise,
+    "reward": lambda name, rest, scorer, sampling: RewardJudge(name=name, scorer=scorer),
 }
 
 
-def build(kind: str, *, name: str, rest: str, model: Model | None, sampling: Sampling) -> Judge:
-    """The judge of a kind. Raises KeyError for a kind that cannot judge."""
-    return BUILDERS[kind](name, rest, model, sampling)
+def build(kind: str, *, name: str, rest: str, asked: Asked, sampling: Sampling) -> Judge:
+    """The judge of a kind; `asked` is the model or scorer it asks. Raises KeyError for a kind that cannot judge."""
+    return BUILDERS[kind](name, rest, asked, sampling)

@@ -57,3 +57,19 @@ def adapter(folder: Path, base: Path, *, seed: int = 1) -> Path:
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), settings)
         model.save_pretrained(folder)
     return folder
+
+
+def reward(folder: Path, *, seed: int = 0, outputs: int = 1) -> Path:
+    """A sequence-classification model with random weights and the same tokenizer."""
+    import torch
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
+
+    checkpoint(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    config = LlamaConfig.from_pretrained(folder, num_labels=outputs, pad_token_id=tokenizer.pad_token_id)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = LlamaForSequenceClassification(config)
+        torch.nn.init.normal_(model.score.weight, std=3.0)
+        model.save_pretrained(folder)
+    return folder

@@ -20,13 +20,13 @@ Role = Literal["candidate", "baseline", "judge"]
 
 GRAMMAR = (
     "openai/<model>, anthropic/<model>, hf/<path>, hf/<base>+<adapter>, recorded/<file.jsonl>, recipe/<file.yaml>, "
-    "rubric or control/<bias>"
+    "reward/<path>, rubric or control/<bias>"
 )
 _ROLES: dict[Kind, tuple[Role, ...]] = {
     "openai": ("candidate", "baseline", "judge"),
     "anthropic": ("candidate", "baseline", "judge"),
     "hf": ("candidate", "baseline"),
-    "reward": (),
+    "reward": ("judge",),
     "recorded": ("candidate", "baseline", "judge"),
     "recipe": ("candidate", "baseline"),
     "rubric": ("judge",),
@@ -85,6 +85,6 @@ def parse(text: str, *, role: Role, folder: Path = Path()) -> Spec:
     if kind == "control" and rest not in BIASES:
         raise InputError(f"{text!r}: there is no such known-bias judge; use control/ with {', '.join(BIASES)}")
     if role not in _ROLES[kind]:
-        able = ", ".join(_ROLES[kind]) or "no role yet"
+        able = ", ".join(_ROLES[kind])
         raise InputError(f"{text!r} cannot be a {role} in this version (a {kind} spec can be: {able})")
     return Spec(text=text, kind=kind, rest=rest, endpoint=endpoint or None, folder=folder)

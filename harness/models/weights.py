@@ -11,11 +11,13 @@ import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harness.errors import HarnessError, InputError
 
 FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
+Head = Literal["causal", "reward"]
+_CLASSES: dict[Head, str] = {"causal": "AutoModelForCausalLM", "reward": "AutoModelForSequenceClassification"}
 NEEDED = ("torch", "transformers", "peft")
 
 
@@ -71,7 +73,7 @@ def choose_device() -> Device:
     return Device(name="cpu", dtype="float32")
 
 
-def load(base: Path, adapter: Path | None, device: Device) -> tuple[Any, Any]:
+def load(base: Path, adapter: Path | None, device: Device, head: Head = "causal") -> tuple[Any, Any]:
     """The model in evaluation mode with its adapter on, and its tokenizer, padded on the left.
 
     Raises InputError where a weight is missing, unexpected or of the wrong shape, or the folder cannot be opened.
@@ -85,7 +87,7 @@ def load(base: Path, adapter: Path | None, device: Device) -> tuple[Any, Any]:
     warnings.simplefilter("ignore")
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(base), padding_side="left", trust_remote_code=False)
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+        model, report = getattr(transformers, _CLASSES[head]).from_pretrained(
             str(base),
             dtype=getattr(torch, device.dtype),
             use_safetensors=True,

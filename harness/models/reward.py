@@ -1,0 +1,144 @@
+"""Reward models: one forward pass an answer, batched over whatever is asked at the same time, each answer scored once.
+
+Refuses a model with another number of outputs than one, weights that do not fit, and answers beyond its context.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError
+from harness.models.cache import ReplyCache, cache_key, provenance
+from harness.models.meter import Meter
+from harness.models.weights import choose_device, load
+from judges.template import without_thinking
+from judges.types import Message, Prompt, Reply, Request, Sampling
+
+BATCH_TOKENS = 16384
+
+
+class RewardScorer:
+    """A sequence-classification model with one output. Loaded at the first answer that is not cached."""
+
+    def __init__(
+        self, *, spec: str, base: Path, adapter: Path | None, fingerprint: str, cache: ReplyCache | None, meter: Meter
+    ) -> None:
+        self._spec, self._base, self._adapter, self._cache, self._meter = spec, base, adapter, cache, meter
+        self._device = choose_device()
+        self._identity = {
+            "provider": "reward",
+            "weights": fingerprint,
+            "device": self._device.name,
+            "dtype": self._device.dtype,
+        }
+        self._loaded: tuple[Any, Any] | None = None
+        self._waiting: dict[str, tuple[Request, asyncio.Future[float]]] = {}
+        self._known: dict[str, float] = {}
+        self._draining: asyncio.Task[None] | None = None
+
+    async def score(self, prompt: Prompt, answer: tuple[str, ...]) -> float:
+        """The reward of an answer. Raises InputError where the model cannot be loaded or the answer does not fit."""
+        request = Request(messages=_conversation(prompt, answer), sampling=Sampling(temperature=0.0, max_tokens=1))
+        key = cache_key(self._identity, request)
+        if key in self._known:
+            return self._known[key]
+        cached = self._cache.get(key) if self._cache else None
+        if cached is not None:
+            self._meter.hits += 1
+            self._known[key] = float(cached.text)
+            return self._known[key]
+        if key not in self._waiting:
+            self._waiting[key] = (request, asyncio.get_running_loop().create_future())
+        future = self._waiting[key][1]
+        if self._draining is None:
+            self._draining = asyncio.create_task(self._drain())
+        return await asyncio.shield(future)
+
+    async def _drain(self) -> None:
+        """Score everything that waits, batch after batch, until nothing does."""
+        try:
+            while self._waiting:
+                # Whoever is about to ask joins this batch.
+                await asyncio.sleep(0.002)
+                await self._score_waiting()
+        except Exception as error:
+            for _, future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(error)
+            self._waiting.clear()
+        finally:
+            self._draining = None
+
+    async def _score_waiting(self) -> None:
+        if self._loaded is None:
+            self._loaded = await asyncio.to_thread(self._open)
+        encoded = sorted(
+            ((key, self._encode(request)) for key, (request, _) in list(self._waiting.items())),
+            key=lambda item: len(item[1]),
+            reverse=True,
+        )
+        for batch in _batches(encoded):
+            rewards = await asyncio.to_thread(self._forward, [ids for _, ids in batch])
+            for (key, _), reward in zip(batch, rewards, strict=True):
+                request, future = self._waiting.pop(key)
+                self._known[key] = reward
+                if self._cache:
+                    self._cache.put(key, Reply(text=repr(reward)), source=provenance(self._identity, request))
+                if not future.done():
+                    future.set_result(reward)
+
+    def _open(self) -> tuple[Any, Any]:
+        model, tokenizer = load(self._base, self._adapter, self._device, "reward")
+        outputs = model.config.num_labels
+        if outputs != 1:
+            raise InputError(f"{self._spec!r}: a reward model has one output, this one has {outputs}; give another")
+        model.config.pad_token_id = tokenizer.pad_token_id
+        return model, tokenizer
+
+    def _encode(self, request: Request) -> list[int]:
+        assert self._loaded is not None
+        model, tokenizer = self._loaded
+        chat = [{"role": message.role, "content": message.content} for message in request.messages]
+        if tokenizer.chat_template:
+            ids = list(tokenizer.apply_chat_template(chat, tokenize=True, return_dict=True)["input_ids"])
+        else:
+            ids = list(tokenizer("\n".join(message.content for message in request.messages))["input_ids"])
+        room = getattr(model.config, "max_position_embeddings", None)
+        if room is not None and len(ids) > room:
+            raise InputError(
+                f"{self._spec!r}: an answer takes {len(ids)} tokens and the reward model reads {room}; "
+                "lower the suite's max_tokens"
+            )
+        return ids
+
+    def _forward(self, rows: Sequence[list[int]]) -> list[float]:
+        import torch
+
+        assert self._loaded is not None
+        model, tokenizer = self._loaded
+        padded = tokenizer.pad({"input_ids": list(rows)}, padding=True, return_tensors="pt")
+        with torch.inference_mode():
+            inputs = {name: padded[name].to(model.device) for name in ("input_ids", "attention_mask")}
+            return [float(value) for value in model(**inputs).logits[:, 0].float().cpu()]
+
+
+def _conversation(prompt: Prompt, answer: tuple[str, ...]) -> tuple[Message, ...]:
+    messages = [Message(role="system", content=prompt.system)] if prompt.system else []
+    for turn, text in zip(prompt.turns, answer, strict=True):
+        messages.append(Message(role="user", content=turn))
+        messages.append(Message(role="assistant", content=without_thinking(text)[0]))
+    return tuple(messages)
+
+
+def _batches(encoded: Sequence[tuple[str, list[int]]]) -> list[list[tuple[str, list[int]]]]:
+    """Rows of similar length together, longest first, at most `BATCH_TOKENS` tokens with padding."""
+    found: list[list[tuple[str, list[int]]]] = []
+    for item in encoded:
+        if found and (len(found[-1]) + 1) * len(found[-1][0][1]) <= BATCH_TOKENS:
+            found[-1].append(item)
+        else:
+            found.append([item])
+    return found

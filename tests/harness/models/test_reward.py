@@ -1,0 +1,102 @@
+"""Reward models: batches change nothing, an answer is scored once, and a wrong head is refused."""
+
+import asyncio
+import json
+
+import pytest
+
+pytest.importorskip("torch")
+
+from harness.errors import InputError
+from harness.models.cache import ReplyCache
+from harness.models.meter import Meter
+from harness.models.reward import RewardScorer
+from judges.types import Prompt
+from tests.command import environment, harness, world
+from tests.tiny import checkpoint, reward
+
+ANSWERS = ["soup", "a soup with leeks and rice", "bread", "the pan is hot and the bread is brown, so eat it", ""]
+PROMPT = Prompt(id="p", turns=("name a dish",))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return reward(tmp_path_factory.mktemp("reward"))
+
+
+def scorer(folder, cache=None, meter=None):
+    return RewardScorer(
+        spec="reward/tiny", base=folder, adapter=None, fingerprint="f", cache=cache, meter=meter or Meter()
+    )
+
+
+def score_all(who, answers=ANSWERS):
+    async def work():
+        return await asyncio.gather(*(who.score(PROMPT, (answer,)) for answer in answers))
+
+    return asyncio.run(work())
+
+
+def test_a_reward_is_the_model_s_own_output(model):
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    plain = AutoModelForSequenceClassification.from_pretrained(model).eval()
+    expected = []
+    for answer in ANSWERS:
+        chat = [{"role": "user", "content": "name a dish"}, {"role": "assistant", "content": answer}]
+        ids = tokenizer.apply_chat_template(chat, tokenize=True, return_dict=True, return_tensors="pt")["input_ids"]
+        with torch.inference_mode():
+            expected.append(float(plain(input_ids=ids).logits[0, 0]))
+    assert score_all(scorer(model)) == pytest.approx(expected, abs=1e-4)
+    assert len({round(value, 3) for value in expected}) == len(ANSWERS)
+
+
+def test_an_answer_is_scored_once_and_then_known(model, tmp_path):
+    calls = []
+
+    class Counting(RewardScorer):
+        def _forward(self, rows):
+            calls.append(len(rows))
+            return super()._forward(rows)
+
+    cache = ReplyCache(tmp_path / "cache")
+    parts = {"spec": "reward/tiny", "base": model, "adapter": None, "fingerprint": "f", "meter": Meter()}
+    first = score_all(Counting(**parts, cache=cache), ANSWERS * 3)
+    assert sum(calls) == len(ANSWERS)
+    assert score_all(Counting(**parts, cache=cache), ANSWERS * 3) == first
+    assert sum(calls) == len(ANSWERS)
+    cache.close()
+
+
+def test_two_outputs_are_no_reward(tmp_path):
+    with pytest.raises(InputError, match="a reward model has one output, this one has 2"):
+        score_all(scorer(reward(tmp_path / "two", outputs=2)))
+
+
+def test_a_language_model_has_no_reward_head(tmp_path):
+    with pytest.raises(InputError, match=r"missing: score\.weight"):
+        score_all(scorer(checkpoint(tmp_path / "lm")))
+
+
+def test_an_answer_beyond_the_context_is_said(model):
+    with pytest.raises(
+        InputError, match=r"takes \d+ tokens and the reward model reads 256; lower the suite's max_tokens"
+    ):
+        score_all(scorer(model), ["soup " * 300])
+
+
+def test_a_reward_model_judges_a_run_in_any_order_alike(model, tmp_path):
+    suite = world(tmp_path, 8, judges=f"[reward/{model}]")
+    done = harness("run", suite, "--out", tmp_path / "run", "--json", env=environment(tmp_path))
+    assert done.code in (0, 3), done.err
+    result = done.json["judges"][f"reward/{model}"]
+    assert (result["n"], result["consistency"], result["inconsistent"]) == (8, 1.0, 0)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "judgments.jsonl").read_text().splitlines()]
+    by_order = {
+        order: {r["id"]: r["preference"] for r in rows if r["order"] == order} for order in {r["order"] for r in rows}
+    }
+    first, second = by_order.values()
+    assert first == pytest.approx(second, abs=1e-12)
+    assert all(row["asked"] == {"order_blind": True} for row in rows)
