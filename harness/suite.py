@@ -79,7 +79,8 @@ def locate(given: str) -> Path:
     """The suite file a user names: a path, or the name of a bundled suite ("in_domain")."""
     path = Path(given)
     bundled = BUNDLED / f"{given}.yaml"
-    if not path.exists() and path.name == given and not path.suffix and bundled.exists():
+    # A folder of that name (a run's, say) does not hide the bundled suite.
+    if not path.is_file() and path.name == given and not path.suffix and bundled.exists():
         return bundled
     if not path.exists():
         names = ", ".join(sorted(file.stem for file in BUNDLED.glob("*.yaml")))
