@@ -1,7 +1,8 @@
 """Checkpoints on disk: what is in a folder of weights, its fingerprint, and the manifest that training leaves in it.
 
-The manifest is written after the weights, so its presence means that they are whole; a training that stopped early says so
-in it (`steps_done` below `steps_planned`). Refuses folders without safetensors weights: pickled ones can run code. No torch.
+The manifest is written after the weights, so its presence means that they are whole; a training that stopped early says
+so in it (`steps_done` below `steps_planned`). Refuses folders without safetensors weights: pickled ones can run code.
+Imports no torch.
 """
 
 from __future__ import annotations
@@ -92,9 +93,9 @@ class Manifest:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 over every file of a checkpoint that changes its answers: weights, configs, tokenizer, chat template, adapter.
+    """SHA-256 over every file of a checkpoint that changes its answers: weights, configs, tokenizer, template, adapter.
 
-    Names and contents count, paths, times and library versions do not. Raises InputError where there are no safetensors.
+    Names and contents count; paths, times and library versions do not. Raises InputError without safetensors.
     """
     _require_weights(path)
     digest = hashlib.sha256()
@@ -109,11 +110,11 @@ def pair_fingerprint(base: str, adapter: str | None) -> str:
 
 
 def weights_sha256(path: Path) -> str:
-    """SHA-256 of a folder's weights: of the file itself where it is one, else over the sorted shards' names and hashes."""
+    """SHA-256 of a folder's weights: of the file itself where it is one, else over its shards' names and hashes."""
     files = _require_weights(path)
     if len(files) == 1:
         return _file_sha256(files[0])
-    return _hash_files(files)
+    return _hash_list(files)
 
 
 def tokenizer_sha256(path: Path) -> str | None:
@@ -206,8 +207,10 @@ def _present(path: Path, names: tuple[str, ...]) -> list[Path]:
 
 
 def _hash_files(files: list[Path]) -> str | None:
-    if not files:
-        return None
+    return _hash_list(files) if files else None
+
+
+def _hash_list(files: list[Path]) -> str:
     lines = "".join(f"{file.name}\0{_content_sha256(file)}\n" for file in files)
     return hashlib.sha256(lines.encode()).hexdigest()
 

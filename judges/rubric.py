@@ -11,8 +11,8 @@ A prompt's `checks` is a list of objects, each of one `kind` and with an optiona
 
 Words and phrases are found whole and in any case: "pea" is not in "peach", and "nut" is not in "nut-free", for a hyphen
 joins words. A regular English plural of the last word counts too (jar, jars; dish, dishes; cherry, cherries; loaf,
-loaves); irregular ones are listed by hand. A mention is a mention: "without cream" mentions cream. An answer is stripped
-of surrounding blanks first, and an empty one passes nothing. Of several turns the last answer is checked.
+loaves); irregular ones are listed by hand. A mention is a mention: "without cream" mentions cream. An answer is
+stripped of surrounding blanks first, and an empty one passes nothing. Of several turns the last answer is checked.
 
 Each check weighs the same; the larger share wins and equal shares are a tie. The judge is deterministic and looks at
 neither order nor length beyond what is declared. A prompt without checks is refused, not tied.
@@ -44,7 +44,7 @@ class RubricJudge:
         if not checks:
             return Ruling(verdict=None, status="refused", reply="the prompt declares no checks")
         results: dict[Slot, list[str]] = {"A": failed(checks, _last(shown.a)), "B": failed(checks, _last(shown.b))}
-        scores = {
+        scores: dict[str, Json] = {
             slot: {"passed": len(checks) - len(names), "of": len(checks), "failed": names}
             for slot, names in results.items()
         }
