@@ -119,6 +119,18 @@ def preferences(
 
 
 @app.command()
+def leakage(
+    train: Annotated[list[Path], typer.Option(help="A training file or saved index; may be given several times.")],
+    suite: Annotated[str, typer.Option(help="The suite, or prompts file, that is to be asked.")],
+    as_json: Json = False,
+) -> None:
+    """Find a suite's prompts in training data, word for word or nearly so; exit 1 where there are any."""
+    from harness.leakage import verb
+
+    raise typer.Exit(verb(train, suite, as_json=as_json))
+
+
+@app.command()
 def validate(files: Annotated[list[Path], typer.Argument(help="Suites, recipes or JSONL files.")]) -> None:
     """Check files without running them; every problem on a line of its own."""
     from harness.validate import problems_in

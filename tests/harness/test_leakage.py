@@ -1,7 +1,6 @@
 """The leakage guard finds what was trained on, as it stands and after small changes, and flags nothing unseen."""
 
 import json
-import os
 import random
 import zipfile
 
@@ -22,10 +21,8 @@ NEARLY = "Could you suggest a soup with lentils for a cold winter evening?"
 CAKE = "My aunt visits on Sunday and eats no eggs: which cake can I bake?"
 RICE = "How long does brown rice have to soak before it is cooked?"
 
-words = st.lists(
-    st.sampled_from("stew soup with lentils beans for a cold warm day which rice no eggs".split()), min_size=1
-)
-sentences = words.map(" ".join)
+VOCABULARY = ("stew", "soup", "with", "lentils", "beans", "for", "a", "cold", "warm", "day", "which", "rice", "eggs")
+sentences = st.lists(st.sampled_from(VOCABULARY), min_size=1).map(" ".join)
 
 
 def index(*texts: str | tuple[str, ...], file: str = "train.jsonl") -> TrainingIndex:
@@ -58,7 +55,8 @@ def problems(error: pytest.ExceptionInfo[InputError]) -> list[str]:
         ("STRASSE straße", "strasse strasse"),
         ("Cafe\u0301 café", "café café"),
         ("3.5 kg, 1,000 g. At 12:30.", "3.5 kg 1,000 g at 12:30"),
-        ("3 - 4, 3*4, 3−4", "3 - 4 3 * 4 3 - 4"),
+        ("3 - 4, 3*4, 3−4; x - y", "3 - 4 3 * 4 3 - 4 x - y"),
+        ("a stew - a warm one - or *a* soup", "a stew a warm one or a soup"),
         ("C++, C# and C", "c ++ c # and c"),
         ("$5 or 50%", "$ 5 or 50 %"),
         ("नमस्ते, दुनिया!", "नमस्ते दुनिया"),
@@ -72,7 +70,11 @@ def test_the_normal_form_keeps_the_meaning_and_drops_the_rest(text, form):
     assert normal(text) == form
 
 
-@given(sentences, st.sampled_from([" ", "\n", ", ", "; ", "! ", " — ", " (", ") ", "… ", '" ']), st.booleans())
+# "a — a" would be a sum.
+prose = sentences.filter(lambda text: "a a" not in text)
+
+
+@given(prose, st.sampled_from([" ", "\n", ", ", "; ", "! ", " — ", " (", ") ", "… ", '" ']), st.booleans())
 def test_case_punctuation_and_spaces_do_not_count(text, between, loud):
     changed = between.join(text.split()) + "?"
     assert normal(changed.upper() if loud else changed) == normal(text)
@@ -263,7 +265,7 @@ def test_a_saved_index_finds_the_same(tmp_path):
     asked = [prompt(NEARLY, id="1"), prompt(RICE, id="2"), prompt("Where is the sea?", id="3")]
     assert find(loaded, asked) == find(built, asked)
     assert (loaded.sha256, loaded.examples, loaded.files) == (built.sha256, 3, ("train.jsonl",))
-    assert os.listdir(tmp_path) == ["i.npz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["i.npz"]
 
 
 def test_the_same_examples_give_the_same_bytes(tmp_path):
