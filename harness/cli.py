@@ -97,7 +97,9 @@ def resume(
 def analyze(
     files: Annotated[list[Path], typer.Argument(help="A run's folder, or judgments files.")],
     out: Annotated[Path | None, typer.Option(help="Also write summary.json and both reports into this folder.")] = None,
-    equivalence: Annotated[float, typer.Option(help="Half-width around 1/2 that counts as equivalent (files).")] = 0.05,
+    equivalence: Annotated[
+        float | None, typer.Option(help="Half-width around 1/2 that counts as equivalent (files; default 0.05).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The figures of a run, or of judgments that were made elsewhere."""

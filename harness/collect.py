@@ -22,29 +22,33 @@ from harness.run import (
     JUDGMENTS,
     RESPONSES,
     UNANSWERED,
+    answered_for_good,
     control_key,
     control_lines,
     on_disk,
     planned_controls,
     texts_of,
+    usable_records,
 )
 from harness.summary import Summary, summarize
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What a run's folder holds."""
+    """What a run's folder holds. `unplanned` judgments are about prompts or samples that are not in the run."""
 
     job: Job
     manifest: Mapping[str, Any]
     responses: Mapping[tuple[str, str, int], ResponseRecord]
     judgments: tuple[JudgmentRecord, ...]
     controls: tuple[dict[str, Any], ...]
+    unplanned: int = 0
 
     @property
     def judges(self) -> tuple[str, ...]:
-        """Every judge of the run by name."""
-        return tuple(self.manifest["judge_names"])
+        """Every judge of the run by name, and after them any whose judgments were added to its journal."""
+        planned = tuple(self.manifest["judge_names"])
+        return (*planned, *sorted({judgment.judge for judgment in self.judgments} - set(planned)))
 
     @property
     def asked(self) -> tuple[str, ...]:
@@ -56,12 +60,15 @@ def find(run: Path) -> Found:
     """Read a run's folder. Raises InputError where it is none, or its files are not a run's."""
     manifest = read_manifest(run)
     job = from_manifest(manifest)
+    judgments = on_disk(run / JUDGMENTS, JudgmentRecord)
+    planned = usable_records(judgments, job.repeats)
     responses = {(r.id, str(r.role), r.sample): r for r in on_disk(run / RESPONSES, ResponseRecord)}
     return Found(
         job=job,
         manifest=manifest,
         responses=responses,
-        judgments=tuple(on_disk(run / JUDGMENTS, JudgmentRecord)),
+        judgments=tuple(planned),
+        unplanned=len(judgments) - len(planned),
         controls=tuple(control_lines(run)),
     )
 
@@ -76,13 +83,16 @@ def is_complete(found: Found) -> bool:
         for sample in range(job.repeats[prompt.id]):
             for role in ("candidate", "baseline"):
                 record = found.responses.get((prompt.id, role, sample))
-                if record is None or (record.finish == "error" and not _recorded(job, role)):
+                if not answered_for_good(record, recorded=_recorded(job, role)):
                     return False
     answered = {j.key() for j in found.judgments if j.status not in UNANSWERED or _fails_for_good(found, j)}
     for cell in presentations(job.suite.prompts, job.repeats, job.suite.orders, job.suite.seed):
         for judge in found.asked:
             if (cell.prompt.id, judge, cell.order, cell.repeat) not in answered:
                 return False
+    copied = Counter(judgment.judge for judgment in found.judgments)
+    if any(copied[judge] < count for judge, count in found.manifest.get("recorded_judgments", {}).items()):
+        return False
     whole = {control_key(line) for line in found.controls if line["status"] not in UNANSWERED}
     return all(
         (judge, pair.prompt.id, pair.role, pair.damage, order) in whole
@@ -106,29 +116,36 @@ def _fails_for_good(found: Found, judgment: JudgmentRecord) -> bool:
         return False
     for role in ("candidate", "baseline"):
         record = found.responses.get((judgment.id, role, judgment.repeat))
-        if record is not None and record.finish == "error" and _recorded(found.job, role):
-            return True
+        if record is not None and record.finish == "error":
+            return answered_for_good(record, recorded=_recorded(found.job, role))
     return False
 
 
 def summary_of(found: Found, *, complete: bool) -> Summary:
     """The figures of a run."""
-    rights: dict[str, list[bool | None]] = {judge: [] for judge in with_controls(found.asked)}
-    for control in found.controls:
-        # A call that never arrived says nothing about the judge; the run is incomplete and says so.
-        if control["judge"] in rights and control["status"] not in UNANSWERED:
-            rights[control["judge"]].append(control["right"])
     job = found.job
+    rights = control_rights(found)
     return summarize(
         found.judgments,
         prompts={prompt.id: prompt.category for prompt in job.suite.prompts},
         judges=found.judges,
-        control_rights={judge: values for judge, values in rights.items() if values},
+        control_rights=rights,
         complete=complete,
         equivalence=job.suite.equivalence,
         identical=_identical(found.responses),
         notes=_notes(found),
     )
+
+
+def control_rights(found: Found) -> dict[str, list[bool | None]]:
+    """The verdicts of a run's planned control pairs by judge: True where the whole response was named, None neither."""
+    planned = {(p.prompt.id, p.role, p.damage) for p in planned_controls(found.job, texts_of(found.responses))}
+    rights: dict[str, list[bool | None]] = defaultdict(list)
+    for line in found.controls:
+        # A call that never arrived says nothing about the judge; the run is incomplete and says so.
+        if line["status"] not in UNANSWERED and (line["id"], line["role"], line["damage"]) in planned:
+            rights[line["judge"]].append(line["right"])
+    return {judge: rights[judge] for judge in with_controls(found.asked) if rights[judge]}
 
 
 def _identical(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> int:
@@ -148,10 +165,37 @@ def _notes(found: Found) -> list[str]:
         notes.append(
             f"only {n} of the suite's {full} prompts were asked (--limit {n}, stratified by category, seed {seed})"
         )
+    if found.unplanned:
+        notes.append(f"{found.unplanned} judgments are about prompts or samples that are not in this run, and left out")
+    notes += _foreign_verdicts(found)
     for role in ("candidate", "baseline"):
         records = [record for (_, side, _), record in found.responses.items() if side == role]
         notes += _response_notes(role, records)
     return notes
+
+
+def _foreign_verdicts(found: Found) -> list[str]:
+    """Recorded verdicts that were made on other texts than this run's, as far as their lengths can tell."""
+    recorded = set(found.judges) - set(found.asked)
+    other = 0
+    for judgment in found.judgments:
+        if judgment.judge in recorded:
+            pairs = [
+                (judgment.candidate_length, found.responses.get((judgment.id, "candidate", judgment.repeat))),
+                (judgment.baseline_length, found.responses.get((judgment.id, "baseline", judgment.repeat))),
+            ]
+            other += any(
+                length is not None and record is not None and length != sum(map(len, record.texts() or ()))
+                for length, record in pairs
+            )
+    said = (
+        [f"{other} recorded verdicts name other lengths than these responses have: made on other texts"]
+        if other
+        else []
+    )
+    if recorded and not (_recorded(found.job, "candidate") and _recorded(found.job, "baseline")):
+        said.append("recorded verdicts count here beside freshly generated responses: they were made on other texts")
+    return said
 
 
 def _response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
@@ -165,7 +209,7 @@ def _response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
     if empty:
         said.append(f"{role}: {empty} of {total} responses are empty and judged as they are")
     if failed:
-        said.append(f"{role}: {failed} of {total} responses are missing; their comparisons are unscored")
+        said.append(f"{role}: {failed} of {total} responses are missing; no judge was asked about their comparisons")
     return said
 
 
@@ -262,16 +306,19 @@ def write(run: Path, report: Report, manifest: Mapping[str, Any] | None = None) 
         write_whole(run / MANIFEST, as_json(manifest))
 
 
-def from_files(paths: Sequence[Path], *, equivalence: float = 0.05) -> Report:
-    """The report of judgments files: every prompt and judge they hold, taken together.
+def together(paths: Sequence[Path], *, equivalence: float) -> Report:
+    """The report of several inputs at once: runs (the last line of a key counts) and judgments files.
 
-    Raises InputError on broken lines, contradictions, and a key that stands twice, in one file or across them.
+    Raises InputError on broken lines, contradictions, a key that stands in two inputs, and on runs that compared other
+    things. Incomplete runs, their control verdicts and their unscored prompts count as in each run alone.
     """
+    runs = {path: find(path) for path in paths if path.is_dir()}
+    _same_comparison(runs)
     records: dict[Any, JudgmentRecord] = {}
     origin: dict[Any, Path] = {}
     problems: list[Problem] = []
     for path in paths:
-        for record in read(path, JudgmentRecord):
+        for record in runs[path].judgments if path in runs else read(path, JudgmentRecord):
             key = record.key()
             if key in records:
                 what = f"the judgment {_named(key)} stands already in {origin[key]}; keep one of them"
@@ -279,31 +326,74 @@ def from_files(paths: Sequence[Path], *, equivalence: float = 0.05) -> Report:
             records[key], origin[key] = record, path
     if problems:
         raise InputError(problems)
-    return _report_of_records(list(records.values()), paths, equivalence)
+    return _report_of_records(list(records.values()), paths, equivalence, list(runs.values()))
+
+
+def _same_comparison(runs: Mapping[Path, Found]) -> None:
+    """Raise InputError where two runs compared other contestants, or asked other texts under one id."""
+    first: tuple[Path, Found] | None = None
+    for path, found in runs.items():
+        if first is None:
+            first = (path, found)
+            continue
+        for what in ("candidate", "baseline"):
+            if found.manifest["fingerprints"].get(what) != first[1].manifest["fingerprints"].get(what):
+                said = f"its {what} is not that of {first[0]}: other comparisons cannot be counted as one; analyze each alone"
+                raise InputError([Problem(path=str(path), what=said)])
+        known = {prompt.id: prompt.turns for prompt in first[1].job.suite.prompts}
+        for prompt in found.job.suite.prompts:
+            if known.get(prompt.id, prompt.turns) != prompt.turns:
+                said = f"prompt {prompt.id!r} has another text than in {first[0]}; analyze each alone"
+                raise InputError([Problem(path=str(path), what=said)])
 
 
 def _named(key: Iterable[Any]) -> str:
     return "(" + ", ".join(str(part) for part in key if part is not None) + ")"
 
 
-def _report_of_records(records: Sequence[JudgmentRecord], paths: Sequence[Path], equivalence: float) -> Report:
-    prompts: dict[str, str | None] = {}
+def _categories_of(records: Sequence[JudgmentRecord]) -> tuple[dict[str, str | None], list[str]]:
+    """Every prompt's category, the most frequent where its lines carry several; and a note where they do."""
+    seen: dict[str, Counter[str]] = {record.id: Counter() for record in records}
+    for record in records:
+        if record.category is not None:
+            seen[record.id][record.category] += 1
+    chosen = {
+        prompt: min(counts, key=lambda name: (-counts[name], name)) if counts else None
+        for prompt, counts in sorted(seen.items())
+    }
+    several = sum(len(counts) > 1 for counts in seen.values())
+    note = f"{several} prompts carry several categories; each counts in its most frequent one"
+    return chosen, [note] if several else []
+
+
+def _report_of_records(
+    records: Sequence[JudgmentRecord], paths: Sequence[Path], equivalence: float, runs: Sequence[Found]
+) -> Report:
+    prompts, notes = _categories_of(records)
+    prompts |= {prompt.id: prompt.category for found in runs for prompt in found.job.suite.prompts}
     by_pair: dict[tuple[str, int], list[JudgmentRecord]] = defaultdict(list)
     for record in records:
-        prompts[record.id] = prompts.get(record.id) or record.category
         by_pair[record.id, record.repeat].append(record)
+    # A known-bias judge decides nothing, so what it lacks leaves nothing open.
+    open_ends = any(r.status in UNANSWERED for r in records if not r.judge.startswith("control/")) and not runs
+    rights: dict[str, list[bool | None]] = defaultdict(list)
+    for found in runs:
+        for judge, values in control_rights(found).items():
+            rights[judge] += values
+        notes += _notes(found)
     summary = summarize(
         records,
-        prompts=dict(sorted(prompts.items())),
-        judges=sorted({record.judge for record in records}),
-        control_rights={},
-        complete=not any(record.status in UNANSWERED for record in records),
+        prompts=prompts,
+        judges=sorted({record.judge for record in records} | {judge for found in runs for judge in found.judges}),
+        control_rights=rights,
+        complete=not open_ends and all(is_complete(found) for found in runs),
         equivalence=equivalence,
+        notes=list(dict.fromkeys(notes)),
     )
     comparisons = tuple(
         Comparison(id=prompt, repeat=repeat, category=prompts[prompt], judgments=tuple(rows))
         for (prompt, repeat), rows in sorted(by_pair.items())
     )
-    title = paths[0].stem if len(paths) == 1 else f"{len(paths)} files"
+    title = paths[0].stem if len(paths) == 1 else f"{len(paths)} inputs taken together"
     facts = {"files": ", ".join(path.name for path in paths), "equivalence": f"1/2 ± {equivalence:g}"}
     return Report(title=title, summary=summary, comparisons=comparisons, facts=facts)

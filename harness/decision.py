@@ -45,10 +45,13 @@ def counting(judges: Iterable[str], unusable: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in (models or real) if name not in bad)
 
 
-def decide(result: Result | None, *, complete: bool, equivalence: float) -> tuple[Decision, str]:
+def decide(
+    result: Result | None, *, complete: bool, equivalence: float, consistencies: Iterable[float | None] = ()
+) -> tuple[Decision, str]:
     """The decision that `result` (the panel's, or the one counting judge's) allows, and the reason in words.
 
-    `result` is None where no judge counts.
+    `result` is None where no judge counts. `consistencies` are those of a panel's judges: where every one of them
+    contradicts itself on more than half of the prompts, their majority decides nothing either.
     """
     if result is None:
         return "inconclusive", "no judge counts"
@@ -59,6 +62,9 @@ def decide(result: Result | None, *, complete: bool, equivalence: float) -> tupl
         return "inconclusive", "the run is incomplete"
     if result.consistency is not None and result.consistency < 0.5:
         return "inconclusive", "the judge's two orders agree on fewer than half of the prompts"
+    shares = list(consistencies)
+    if shares and all(share is not None and share < 0.5 for share in shares):
+        return "inconclusive", "every judge's two orders agree on fewer than half of the prompts"
     low, high = estimate.ci
     if 0.5 - equivalence <= low and high <= 0.5 + equivalence:
         return "equivalent", f"the interval lies inside 1/2 ± {equivalence:g}"

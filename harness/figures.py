@@ -53,7 +53,8 @@ def outcome_of(score: float) -> Outcome:
 class Result:
     """The contract's R: what one judge, or the panel, says over a set of prompts.
 
-    `judgments` counts single verdicts (rows), the way results are often published; it decides nothing.
+    `pairs` is what `consistency` is a share of: repeats with both orders. `judgments` counts single verdicts (rows), the
+    way results are often published; it decides nothing.
     """
 
     estimate: Mean
@@ -66,6 +67,7 @@ class Result:
     p_value: float
     first_position_rate: float | None = None
     consistency: float | None = None
+    pairs: int | None = None
     split: int | None = None
     judgments: Mapping[str, int] | None = None
     sd: float | None = None
@@ -89,6 +91,8 @@ class Result:
             "inconsistent": self.inconsistent,
             "ci_method": estimate.method,
         }
+        if self.pairs is not None:
+            known["pairs"] = self.pairs
         if self.split is not None:
             known["split"] = self.split
         if self.judgments is not None:
@@ -148,10 +152,11 @@ def judge_result(judgments: Sequence[JudgmentRecord], prompts: Sequence[str]) ->
     result = _result(
         [score.score for score in scores.values()],
         total=len(prompts),
-        one_order=sum(len(score.orders) == 1 for score in scores.values()),
+        one_order=sum(len(score.orders - {None}) == 1 for score in scores.values()),
         inconsistent=sum(score.inconsistent for score in scores.values()),
         first_position_rate=first_position_rate(usable),
         consistency=agreeing / pairs if pairs else None,
+        pairs=pairs,
         judgments={name: sum(j.winner == name for j in usable) for name in ("candidate", "baseline", "tie")},
     )
     return result, scores
@@ -167,7 +172,7 @@ def panel_result(judges: Sequence[Mapping[str, PromptScore]], prompts: Sequence[
     return _result(
         [SCORE[vote.outcome] for vote in cast],
         total=len(prompts),
-        one_order=sum(len(seen) == 1 for seen in orders),
+        one_order=sum(len(seen - {None}) == 1 for seen in orders),
         inconsistent=sum(any(s[prompt].inconsistent for s in judges if prompt in s) for prompt in prompts),
         split=sum(vote.split for vote in cast),
     )

@@ -77,6 +77,7 @@ def plan_job(
     job = replace(job, repeats=repeats)
     notes += _unused_verdicts(cast, job)
     extra = {
+        "recorded_judgments": {v.name: len(usable_records(v.judgments, repeats)) for v in cast.recorded},
         "judge_names": list(cast.names),
         "asked_judges": [bench.judge.name for bench in cast.benches],
         "fingerprints": workshop.fingerprints,

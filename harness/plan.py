@@ -110,7 +110,9 @@ def control_pairs(
             if len(pairs) == wanted:
                 return tuple(pairs)
             damage = DAMAGES[(place + turn) % len(DAMAGES)]
-            damaged = _damage(damage, prompt, role, prompts, responses, rng)
+            # A generator of its own for each: what is missing elsewhere must not change this one.
+            own = seeded(seed, "damage", prompt.id, role, damage)
+            damaged = _damage(damage, prompt, role, prompts, responses, own)
             whole = responses.get((prompt.id, role))
             if whole is not None and damaged is not None:
                 pairs.append(ControlPair(prompt=prompt, role=role, damage=damage, whole=whole, damaged=damaged))

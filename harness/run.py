@@ -78,7 +78,9 @@ class Executor:
         responses = await self._responses()
         answered = texts_of(responses)
         await self._judgments(answered)
-        await self._controls(answered)
+        if self._settled(responses):
+            # Which pairs are drawn depends on the responses: not before every one of them is there.
+            await self._controls(answered)
 
     async def _responses(self) -> Responses:
         found: Responses = {}
@@ -86,11 +88,19 @@ class Executor:
             found[record.id, str(record.role), record.sample] = record
         for role, contestant in (("candidate", self.cast.candidate), ("baseline", self.cast.baseline)):
             wanted = self._questions()
-            missing = [q for q in wanted if not _answered(found.get((q.prompt.id, role, q.sample)))]
+            missing = [q for q in wanted if not answered_for_good(found.get((q.prompt.id, role, q.sample)))]
             self.progress.stage(f"{role} answers", len(wanted), len(wanted) - len(missing))
             if missing:
                 await contestant.answer(missing, self._keeper(role, found))
         return found
+
+    def _settled(self, responses: Responses) -> bool:
+        kinds = {"candidate": self.job.candidate.kind, "baseline": self.job.baseline.kind}
+        return all(
+            answered_for_good(responses.get((q.prompt.id, role, q.sample)), recorded=kind == "recorded")
+            for q in self._questions()
+            for role, kind in kinds.items()
+        )
 
     def _questions(self) -> list[Question]:
         job = self.job
@@ -241,8 +251,11 @@ def usable_records(judgments: Iterable[JudgmentRecord], repeats: Mapping[str, in
     return [record for record in judgments if record.repeat < repeats.get(record.id, 0)]
 
 
-def _answered(record: ResponseRecord | None) -> bool:
-    return record is not None and record.finish != "error"
+def answered_for_good(record: ResponseRecord | None, *, recorded: bool = False) -> bool:
+    """Whether a response is there, or will never be: the model refused, or a recorded file says that it failed."""
+    if record is None:
+        return False
+    return record.finish != "error" or recorded or bool(getattr(record, "refused", False))
 
 
 def texts_of(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> dict[tuple[str, str, int], Texts]:

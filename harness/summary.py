@@ -112,7 +112,10 @@ def summarize(
     panel = panel_result([scores[name] for name in count], ids) if len(count) > 1 else None
     by_category = _by_category(by_judge, prompts)
     decision, reason = decide(
-        panel or (results[count[0]] if count else None), complete=complete, equivalence=equivalence
+        panel or (results[count[0]] if count else None),
+        complete=complete,
+        equivalence=equivalence,
+        consistencies=[results[name].consistency for name in count],
     )
     return Summary(
         n_prompts=len(ids),

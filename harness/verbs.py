@@ -16,11 +16,14 @@ from harness.job import from_manifest
 from harness.launch import Options, Workshop, carry_out, conclude, plan_job, same_inputs
 from harness.models.cache import ReplyCache
 from harness.models.meter import Meter
+from harness.models.recorded import load_responses
 from harness.models.spec import Spec, parse
 from harness.plan import control_count, limited, presentations
 from harness.preferences import preferences
 from harness.progress import showing
 from harness.report.data import Report
+from harness.suite import Suite
+from judges.types import Prompt
 
 Resolve = Callable[[Spec, Callable[[str, int, int], None]], Spec]
 
@@ -92,7 +95,10 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
     suite = suites.load(suites.locate(given))
     seed = suite.seed if options.seed is None else options.seed
     prompts = limited(suite.prompts, options.limit, seed)
-    repeats = {prompt.id: prompt.repeats or options.repeats or suite.repeats or 1 for prompt in prompts}
+    held = _held(suite, options, prompts)
+    repeats = {
+        prompt.id: prompt.repeats or options.repeats or suite.repeats or held.get(prompt.id, 1) for prompt in prompts
+    }
     cells = presentations(prompts, repeats, suite.orders, seed)
     judges = options.judges or suite.judges
     specs = [parse(text, role="judge", folder=suite.folder) for text in judges]
@@ -118,17 +124,39 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
     return 0
 
 
-def analyze(paths: Sequence[Path], *, out: Path | None, equivalence: float, as_json: bool) -> int:
-    """`harness analyze`: figures of one run, or of judgments files taken together. Exit code 0."""
+def _held(suite: Suite, options: Options, prompts: Sequence[Prompt]) -> dict[str, int]:
+    """Samples of every prompt that both sides hold, where both are recorded; nothing otherwise."""
+    counts: list[dict[str, int]] = []
+    for role, given, own in (
+        ("candidate", options.candidate, suite.candidate),
+        ("baseline", options.baseline, suite.baseline),
+    ):
+        text = given or own
+        if text is None or not text.startswith("recorded/"):
+            return {}
+        spec = parse(text, role=role, folder=Path() if given else suite.folder)  # type: ignore[arg-type]
+        file = load_responses(spec.path, role, prompts)  # type: ignore[arg-type]
+        counts.append({prompt.id: file.samples(prompt.id) for prompt in prompts})
+    return {prompt.id: min(count[prompt.id] for count in counts) for prompt in prompts}
+
+
+def analyze(paths: Sequence[Path], *, out: Path | None, equivalence: float | None, as_json: bool) -> int:
+    """`harness analyze`: figures of one run, or of runs and judgments files taken together. Exit code 0."""
     runs = [path for path in paths if path.is_dir()]
-    if runs and len(paths) > 1:
-        files = [path / "judgments.jsonl" if path.is_dir() else path for path in paths]
-        report = collect.from_files(files, equivalence=equivalence)
-    elif runs:
+    if equivalence is not None and not 0 < equivalence < 0.5:
+        raise InputError(
+            f"--equivalence is a half-width around 1/2, more than 0 and less than 0.5, found {equivalence:g}"
+        )
+    if equivalence is not None and runs:
+        raise InputError("--equivalence belongs to judgments files; a run has its suite's own")
+    if out is not None:
+        folder.free(out)
+    if len(paths) == 1 and runs:
         found = collect.find(runs[0])
         report = collect.report_of(found, collect.summary_of(found, complete=collect.is_complete(found)))
     else:
-        report = collect.from_files(paths, equivalence=equivalence)
+        own = [collect.find(path).job.suite.equivalence for path in runs]
+        report = collect.together(paths, equivalence=equivalence or min(own, default=0.05))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         collect.write(out, report)

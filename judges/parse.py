@@ -13,7 +13,9 @@ from typing import Any
 
 from judges.types import Verdict
 
-_LINE = re.compile(r"^[ \t>*_#`\-]*winner[ \t*_`]*[:：](?P<value>.*)$", re.IGNORECASE | re.MULTILINE)
+_LINE = re.compile(
+    r"^[ \t>*_#`\-]*(?:\d{1,3}[.)][ \t*_]*)?winner[ \t*_`]*[:：](?P<value>.*)$", re.IGNORECASE | re.MULTILINE
+)
 _BRACKETS = re.compile(r"\[\[(?P<value>[^\[\]\n]{0,40})\]\]")
 _OBJECT = re.compile(r'\{(?=\s*")')
 _DECODER = json.JSONDecoder()
@@ -31,13 +33,22 @@ def verdict(reply: str) -> Verdict | None:
         (match.end(), _MENU.get(_bare(match["value"]))) for match in _LINE.finditer(reply)
     ]
     found += [(match.end(), _bracketed(match["value"])) for match in _BRACKETS.finditer(reply)]
-    found += [(end, _named(value["winner"])) for end, value in objects(reply) if "winner" in value]
+    found += [(end, _named(winner)) for end, value in objects(reply) for winner in _winners(value)]
     return max(found, key=lambda item: item[0])[1] if found else None
+
+
+def _winners(value: Any, depth: int = 3) -> list[Any]:
+    """What an object calls its winner, or an object within it does."""
+    if not isinstance(value, dict) or depth == 0:
+        return []
+    if "winner" in value:
+        return [value["winner"]]
+    return [winner for inner in value.values() for winner in _winners(inner, depth - 1)]
 
 
 def _bare(value: str) -> str:
     """'**A**.' and ' Response A ' are A; 'A or B' stays what it is, off the menu."""
-    text = value.strip().strip("*_`\"'[](). \t").casefold()
+    text = value.strip().strip("*_`\"'[]().# \t").casefold()
     return re.sub(r"^(?:response|answer|assistant|option)\s+(?=[ab]$)", "", text)
 
 

@@ -91,7 +91,7 @@ class ModelContestant:
             except CallFailed as error:
                 return Answer(texts=None, finish="error", details={"error": str(error)})
             if reply.finish == "refused":
-                return Answer(texts=None, finish="error", details={"error": "the provider refused this prompt"})
+                return Answer(texts=None, finish="error", details={"error": "the model refused", "refused": True})
             texts.append(reply.text)
             finish = "length" if reply.finish == "length" else finish
             applied, cached = reply.applied, cached and reply.cached

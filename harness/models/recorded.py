@@ -67,6 +67,9 @@ def load_responses(path: Path, role: Role, prompts: Sequence[Prompt]) -> Recorde
     records = read(path, ResponseRecord)
     both = {"candidate", "baseline"} <= {record.role for record in records}
     chosen = [record for record in records if record.role == role] if both else records
+    ambiguous = _ambiguous(path, records, chosen, both=both)
+    if ambiguous:
+        raise InputError(ambiguous)
     by_key = {(record.id, record.sample): record for record in chosen}
     found = RecordedResponses(path=path, role=role, by_key=by_key)
     problems = [
@@ -85,6 +88,27 @@ def load_responses(path: Path, role: Role, prompts: Sequence[Prompt]) -> Recorde
     if problems:
         raise InputError(problems)
     return found
+
+
+def _ambiguous(
+    path: Path, records: Sequence[ResponseRecord], chosen: Sequence[ResponseRecord], *, both: bool
+) -> list[Problem]:
+    """What of a file could be read in two ways: a line without a role beside both, two lines for one sample, a gap."""
+    said = []
+    if both and any(record.role is None for record in records):
+        first = next(record for record in records if record.role is None)
+        said.append(f"prompt {first.id!r} has no role in a file that holds both; add 'role' to every line")
+    samples: dict[str, list[int]] = {}
+    for record in chosen:
+        samples.setdefault(record.id, []).append(record.sample)
+    for prompt, numbers in samples.items():
+        twice = sorted({number for number in numbers if numbers.count(number) > 1})
+        if twice:
+            said.append(f"prompt {prompt!r} has two responses for sample {twice[0]}; keep one of them")
+        gap = next((number for number in range(len(numbers)) if number not in numbers), None)
+        if gap is not None and not twice:
+            said.append(f"prompt {prompt!r} has samples {sorted(numbers)} but no sample {gap}; number them from 0")
+    return [Problem(path=str(path), what=what) for what in said]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -138,7 +138,7 @@ def _divided(summary: Summary) -> Iterable[str]:
     sides: dict[bool, list[str]] = {True: [], False: []}
     for name in summary.counting:
         estimate = summary.judges[name].estimate
-        if estimate.mean is not None and estimate.mean != 0.5:
+        if estimate.mean is not None and abs(estimate.mean - 0.5) > TOLERANCE:
             ci = f", 95 % {span(*estimate.ci, estimate.n)}" if estimate.ci else ""
             sides[estimate.mean > 0.5].append(f"{name} ({percent(estimate.mean, estimate.n)}{ci}, n = {estimate.n})")
     if sides[True] and sides[False]:
@@ -157,7 +157,7 @@ def _against_people(summary: Summary) -> Iterable[str]:
         theirs = result.estimate.mean
         if group_of(name, summary) != "human" or mean is None or theirs is None:
             continue
-        if (mean - 0.5) * (theirs - 0.5) < 0:
+        if (mean - 0.5) * (theirs - 0.5) < -(TOLERANCE**2):
             yield f"people see it the other way round: {name} {scored(result, summary.n_prompts)}"
 
 
@@ -224,7 +224,9 @@ def _ties_unread(summary: Summary) -> Iterable[str]:
     if summary.identical:
         count = plural(summary.identical, "comparison")
         ties = "a tie" if summary.identical == 1 else "ties"
-        yield f"{count} had identical responses on both sides: {ties} without asking a judge"
+        unasked = [name for name in summary.judges if summary.controls.get(name) is None and "/" not in name]
+        kept = "; recorded verdicts on them stand as they are" if unasked else ""
+        yield f"{count} had identical responses on both sides: {ties} without asking a judge{kept}"
 
 
 def _asked_twice(comparisons: Iterable[Comparison]) -> Iterable[str]:

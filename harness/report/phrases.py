@@ -162,14 +162,14 @@ def counted(comparisons: Iterable[Comparison]) -> list[str]:
     """
     judgments: dict[str, int] = defaultdict(int)
     pairs: dict[str, set[object]] = defaultdict(set)
-    prompts: dict[str, set[str]] = defaultdict(set)
+    prompts: dict[str, set[object]] = defaultdict(set)
     blank: set[str] = set()
     for item in comparisons:
         known = item.candidate is not None and item.baseline is not None
         pair = (item.turns, item.candidate, item.baseline)
         for judgment in item.judgments:
             judgments[judgment.judge] += 1
-            prompts[judgment.judge].add(item.id)
+            prompts[judgment.judge].add(item.turns or item.id)
             if known:
                 pairs[judgment.judge].add(pair)
             else:

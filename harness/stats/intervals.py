@@ -63,7 +63,8 @@ def mean_score(scores: NDArray[np.float64], level: float = 0.95) -> Mean:
     n = int(scores.size)
     if n == 0:
         return Mean(n=0, mean=None, se=None, ci=None, method=None)
-    mean = float(scores.mean())
+    # The exact sum: a mean of 1/2 must not come out as a hair below it.
+    mean = math.fsum(scores.tolist()) / n
     if n == 1:
         return Mean(n=1, mean=mean, se=None, ci=None, method=None)
     se = standard_error(scores)
@@ -76,7 +77,7 @@ def mean_score(scores: NDArray[np.float64], level: float = 0.95) -> Mean:
 
 def sign_test(wins: int, losses: int) -> float:
     """The exact two-sided sign test of wins against losses; 1 where there is neither (Dixon & Mood 1946)."""
-    if wins + losses == 0:
+    if abs(wins - losses) <= 1:
         return 1.0
     # At 1/2 the distribution is symmetric: the two-sided p-value is twice the smaller tail.
     return min(1.0, 2 * float(bdtr(min(wins, losses), wins + losses, 0.5)))
