@@ -338,7 +338,7 @@ def _same_comparison(runs: Mapping[Path, Found]) -> None:
             continue
         for what in ("candidate", "baseline"):
             if found.manifest["fingerprints"].get(what) != first[1].manifest["fingerprints"].get(what):
-                said = f"its {what} is not that of {first[0]}: other comparisons cannot be counted as one; analyze each alone"
+                said = f"its {what} is not that of {first[0]}; other comparisons are not one: analyze each alone"
                 raise InputError([Problem(path=str(path), what=said)])
         known = {prompt.id: prompt.turns for prompt in first[1].job.suite.prompts}
         for prompt in found.job.suite.prompts:

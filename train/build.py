@@ -1,4 +1,4 @@
-"""Turns a recipe into a checkpoint, once: a second process waits for the first, and an interrupted build leaves nothing.
+"""Turns a recipe into a checkpoint, once: a second process waits for the first, an interrupted build leaves nothing.
 
 A checkpoint is built in a hidden sibling of its place, gets its manifest last and is moved there whole.
 """
@@ -24,6 +24,7 @@ from harness.models.weights import locate
 from train import data
 from train.outcome import Trained
 from train.recipe import Recipe, SftKeys, load
+from train.steady import patient_threads
 
 OnProgress = Callable[[str, int, int], None]
 NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
@@ -41,10 +42,10 @@ class _Built:
 
 
 def ensure(path: Path, *, checkpoints: Path, on_progress: OnProgress) -> str:
-    """The hf spec of a recipe's checkpoint under `checkpoints`; it is built first, and its base before it, where needed.
+    """The hf spec of a recipe's checkpoint under `checkpoints`; what does not exist yet is built, the base first.
 
     `on_progress` gets a stage's name and the steps done and planned of it. Raises InputError where the recipe or a
-    checkpoint it rests on is wrong, HarnessError where the training libraries are missing or the folder cannot be written.
+    checkpoint it rests on is wrong, HarnessError where the training libraries are missing or nothing can be written.
     """
     return _ensure(path, checkpoints.resolve(), on_progress, ()).spec
 
@@ -111,24 +112,25 @@ def _alone(place: Path, name: str, on_progress: OnProgress) -> Iterator[None]:
 
 
 def _build(recipe: Recipe, base: _Built | None, place: Path, on_progress: OnProgress) -> None:
+    from safetensors import SafetensorError
+
     for left in place.parent.glob(f".{place.name}.building-*"):
         shutil.rmtree(left, ignore_errors=True)
     try:
         building = Path(tempfile.mkdtemp(prefix=f".{place.name}.building-", dir=place.parent))
         try:
             _train(recipe, base, building, on_progress)
-            building.chmod(0o755)
             building.rename(place)
         finally:
             shutil.rmtree(building, ignore_errors=True)
-    except OSError as error:
-        raise HarnessError(
-            f"{place}: cannot be written: {error.strerror or error}; free some space, then go on"
-        ) from error
+    except (OSError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise HarnessError(f"{place}: cannot be built: {reason}; mend that and run again") from error
 
 
 def _train(recipe: Recipe, base: _Built | None, building: Path, on_progress: OnProgress) -> None:
     """Train into the folder `building` and write history and manifest there, the manifest last."""
+    patient_threads()
     examples = data.load(recipe)
     stage = f"training {recipe.keys.name}"
     on_progress(stage, 0, 1)
@@ -146,7 +148,7 @@ def _train(recipe: Recipe, base: _Built | None, building: Path, on_progress: OnP
 
         trained = pretrain(recipe.keys, examples, building, step)
     (building / "history.json").write_text(json.dumps(list(trained.history), indent=1) + "\n", encoding="utf-8")
-    _sync(building)
+    _settle(building)
     checkpoint.write(building, _manifest(recipe, base, building, examples, trained))
 
 
@@ -155,7 +157,7 @@ def _manifest(
 ) -> Manifest:
     weights = checkpoint.weights_sha256(building)
     counted = Data(
-        sha256=examples.sha256, planned=examples.planned, actual=len(examples.rows), held_out=examples.held_out
+        sha256=examples.sha256, planned=examples.planned, actual=trained.examples, held_out=examples.held_out
     )
     return Manifest(
         name=recipe.keys.name,
@@ -176,8 +178,10 @@ def _manifest(
     )
 
 
-def _sync(folder: Path) -> None:
-    """Have every file on disk before the manifest says that they are whole."""
+def _settle(folder: Path) -> None:
+    """Have every file on disk, and readable like any other, before the manifest says that they are whole."""
+    folder.chmod(0o755)
     for file in folder.iterdir():
+        file.chmod(0o644)
         with file.open("rb") as stream:
             os.fsync(stream.fileno())

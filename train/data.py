@@ -1,7 +1,7 @@
 """Training examples: made by the kitchen world or read from JSONL, never one that is held out.
 
-A line of a file holds {"prompt", "response"}, {"messages": [{"role", "content"}, …]} that end with the assistant, or {"text"}
-for pretraining. Every problem of the files is found at once.
+A line of a file holds {"prompt", "response"}, or {"messages": [{"role", "content"}, …]} that end with the assistant, or
+{"text"} for pretraining. Every problem of the files is found at once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from harness.errors import InputError, Problem
 from harness.records import read_lines
@@ -21,7 +21,7 @@ from train.kitchen import corpus
 from train.normal import normal
 from train.recipe import Recipe
 
-ROLES = get_args(Message.__annotations__["role"]) or ("system", "user", "assistant")
+ROLES = ("system", "user", "assistant")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trained:
-    """Steps done and planned, passes over the data, the logged losses by step, and the device it ran on."""
+    """Steps done and planned, examples used and passes over them, the losses logged by step, the device it ran on."""
 
     steps: int
     planned: int
+    examples: int
     epochs: float
     history: tuple[Mapping[str, float], ...]
     device: str

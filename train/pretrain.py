@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.errors import InputError
 from train import tokenizer as bpe
 from train.data import Example, Examples
 from train.outcome import Trained
@@ -43,6 +44,7 @@ def pretrain(keys: PretrainKeys, examples: Examples, into: Path, step: Callable[
     return Trained(
         steps=keys.training.steps,
         planned=keys.training.steps,
+        examples=len(rows),
         epochs=keys.training.steps * keys.training.batch_size / len(rows),
         history=tuple(history),
         device=device,
@@ -86,10 +88,14 @@ def _model(keys: PretrainKeys, tokenizer: Any) -> Any:
 def _rows(tokenizer: Any, examples: Sequence[Example], longest: int) -> list[_Row]:
     asked = tokenizer([_asked(tokenizer, example) for example in examples], add_special_tokens=False)["input_ids"]
     said = tokenizer([example.answer + bpe.END for example in examples], add_special_tokens=False)["input_ids"]
-    return [
+    rows = [
         _Row(tokens=tuple((before + after)[:longest]), asked=len(before))
         for before, after in zip(asked, said, strict=True)
+        if len(before) < longest
     ]
+    if not rows:
+        raise InputError(f"training.max_length: {longest} tokens leave no answer of any example; raise it")
+    return rows
 
 
 def _asked(tokenizer: Any, example: Example) -> str:
@@ -105,7 +111,9 @@ def _fit(
     import torch
 
     plan = keys.training
-    optimizer = torch.optim.AdamW(_groups(model, plan.weight_decay), lr=plan.learning_rate, betas=(0.9, 0.95), fused=True)
+    optimizer = torch.optim.AdamW(
+        _groups(model, plan.weight_decay), lr=plan.learning_rate, betas=(0.9, 0.95), fused=True
+    )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda done: cosine(done, plan.warmup_steps, plan.steps))
     history = []
     model.train()

@@ -125,7 +125,7 @@ class PretrainKeys(RecipeKeys):
 
 
 class SftKeys(RecipeKeys):
-    """Supervised fine-tuning of a LoRA adapter on a base: recipe/<file> (relative to this one) or hf/<path or hub id>."""
+    """A LoRA adapter, fine-tuned on a base: recipe/<file> (relative to this one) or hf/<path or hub id>."""
 
     kind: Literal["sft"]
     base: Annotated[str, Field(pattern=r"^(recipe|hf)/.+$")]

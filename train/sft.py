@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.errors import InputError
 from train.data import Examples
 from train.outcome import Trained
 from train.recipe import SftKeys
@@ -24,15 +25,18 @@ def sft(keys: SftKeys, examples: Examples, base: Path, into: Path, step: Callabl
     with steady(keys.seed, keys.threads), tempfile.TemporaryDirectory() as scratch:
         model = AutoModelForCausalLM.from_pretrained(str(base), use_safetensors=True, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(str(base), trust_remote_code=False)
+        if tokenizer.chat_template is None:
+            raise InputError(f"{base}: its tokenizer has no chat template; name a base that was made for chats")
         trainer = _trainer(keys, model, tokenizer, examples, scratch, step)
         trainer.train()
         trainer.model.save_pretrained(str(into))
-        state = trainer.state
+        state, used = trainer.state, len(trainer.train_dataset)
     _tidy(into, base)
     history = tuple({"step": row["step"], "loss": row["loss"]} for row in state.log_history if "loss" in row)
     return Trained(
         steps=state.global_step,
         planned=state.max_steps,
+        examples=used,
         epochs=float(state.epoch),
         history=history,
         device=device_name(keys.device),

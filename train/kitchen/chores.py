@@ -14,7 +14,8 @@ from typing import Literal
 Chore = Literal["counting", "copying", "ordering", "reversing", "comparing", "arithmetic"]
 
 _NUMBERS = """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen
 """
 _ADD_S = """
     spoon fork jar lid pan pot bowl cup plate kettle tray mug apron ladle plum fig pear egg lemon onion bun cookie date
@@ -92,7 +93,7 @@ def _reversing(rng: random.Random) -> Task:
 
 
 def _ordering(rng: random.Random) -> Task:
-    values = rng.sample(range(1, 13), rng.randint(3, 4))
+    values = rng.sample(range(1, 13), rng.randint(3, 5))
     down = rng.random() < 0.4
     line = ", ".join(NUMBERS[value] for value in values)
     way = "largest first" if down else "smallest first"
@@ -108,22 +109,23 @@ def _ordering(rng: random.Random) -> Task:
 
 
 def _comparing(rng: random.Random) -> Task:
-    (_, left), (_, right) = rng.sample(THINGS, 2)
-    a, b = rng.sample(range(2, 13), 2)
+    names = [many for _, many in rng.sample(THINGS, 3)]
+    counts = rng.sample(range(2, 13), 3)
+    (a, b, c), (x, y, z) = ([f"{NUMBERS[count]} {name}" for count, name in zip(counts, names, strict=True)], names)
     texts = (
-        f"Which is more, {NUMBERS[a]} {left} or {NUMBERS[b]} {right}?",
-        f"I have {NUMBERS[a]} {left} and {NUMBERS[b]} {right}. Of which do I have more?",
-        f"Are there more {left} or {right} if I count {NUMBERS[a]} {left} and {NUMBERS[b]} {right}?",
-        f"One box holds {NUMBERS[a]} {left}, the other {NUMBERS[b]} {right}. Which box holds more?",
-        f"Compare {NUMBERS[a]} {left} with {NUMBERS[b]} {right}.",
+        f"Of which are there most and of which fewest: {a}, {b}, {c}?",
+        f"I have {a}, {b} and {c}. Of which do I have most, and of which least?",
+        f"Rank {x}, {y} and {z} if I count {a}, {b} and {c}.",
+        f"One box holds {a}, one {b}, one {c}. Which box comes first, second, last?",
+        f"Compare {a}, {b} and {c}.",
     )
-    (more, most), (less, least) = ((a, left), (b, right)) if a > b else ((b, right), (a, left))
-    answer = f"There are more {most} than {least}, since {NUMBERS[more]} is more than {NUMBERS[less]}."
+    most, middle, fewest = (name for _, name in sorted(zip(counts, names, strict=True), reverse=True))
+    answer = f"The {most} are most, then the {middle}, and the {fewest} are fewest."
     return Task(text=rng.choice(texts), answer=answer, kind="comparing")
 
 
 def _arithmetic(rng: random.Random) -> Task:
-    return _sum(rng) if rng.random() < 0.5 else _difference(rng)
+    return rng.choice((_sum, _long_sum, _difference))(rng)
 
 
 def _sum(rng: random.Random) -> Task:
@@ -136,6 +138,19 @@ def _sum(rng: random.Random) -> Task:
         f"There are {NUMBERS[a]} {many} here and {NUMBERS[b]} there. How many {many} in all?",
     )
     answer = f"If you add {NUMBERS[b]} to {NUMBERS[a]} you have {NUMBERS[a + b]} {many}."
+    return Task(text=rng.choice(texts), answer=answer, kind="arithmetic")
+
+
+def _long_sum(rng: random.Random) -> Task:
+    _, many = rng.choice(THINGS)
+    values = [rng.randint(2, 6) for _ in range(3)]
+    a, b, c = (NUMBERS[value] for value in values)
+    texts = (
+        f"I have {a} {many}, find {b} and buy {c}. How many {many} do I have?",
+        f"Three bowls hold {a}, {b} and {c} {many}. How many {many} in all?",
+        f"Add {b} {many} and {c} {many} to {a} {many}.",
+    )
+    answer = f"If you add {b} and {c} to {a} you have {NUMBERS[sum(values)]} {many}."
     return Task(text=rng.choice(texts), answer=answer, kind="arithmetic")
 
 

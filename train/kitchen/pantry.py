@@ -106,15 +106,16 @@ def _dish(name: str, mains: str, finishes: str, *methods: str) -> Dish:
 DISHES: tuple[Dish, ...] = (
     _dish(
         "stew",
-        "lentil chickpea bean mushroom leek potato carrot squash tomato cabbage pepper chicken beef lamb pork cod prawn",
+        "lentil chickpea bean mushroom leek potato carrot squash tomato cabbage pepper chicken beef lamb pork cod "
+        "prawn",
         "cream butter parsley lemon wine chilli",
         "simmered slowly until soft",
         "simmered for an hour",
     ),
     _dish(
         "soup",
-        "lentil bean mushroom leek potato carrot squash spinach tomato cauliflower pea beetroot asparagus pumpkin chicken "
-        "salmon prawn",
+        "lentil bean mushroom leek potato carrot squash spinach tomato cauliflower pea beetroot asparagus pumpkin "
+        "chicken salmon prawn",
         "cream yoghurt parsley lemon chilli nuts",
         "simmered gently until smooth",
         "simmered in a big pot",
@@ -177,8 +178,8 @@ DISHES: tuple[Dish, ...] = (
     ),
     _dish(
         "salad",
-        "lentil chickpea bean potato carrot spinach tomato pea cabbage pepper beetroot chicken turkey salmon trout tuna "
-        "prawn",
+        "lentil chickpea bean potato carrot spinach tomato pea cabbage pepper beetroot chicken turkey salmon trout "
+        "tuna prawn",
         "cheese yoghurt lemon nuts mustard",
         "tossed cold in a big bowl",
         "tossed just before eating",
