@@ -53,8 +53,8 @@ def outcome_of(score: float) -> Outcome:
 class Result:
     """The contract's R: what one judge, or the panel, says over a set of prompts.
 
-    `pairs` is what `consistency` is a share of: repeats with both orders. `judgments` counts single verdicts (rows), the
-    way results are often published; it decides nothing.
+    `pairs` is what `consistency` is a share of: repeats with both orders. `judgments` counts single verdicts (rows),
+    the way results are often published; it decides nothing.
     """
 
     estimate: Mean

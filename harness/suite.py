@@ -88,8 +88,11 @@ def locate(given: str) -> Path:
     return path
 
 
-def load(path: Path) -> Suite:
-    """Read a suite and its prompts. Raises InputError with every problem of both."""
+def load(path: Path, *, files: bool = False) -> Suite:
+    """Read a suite and its prompts. Raises InputError with every problem of both.
+
+    With `files` a missing file of its own candidate, baseline or judges is one too; a run may be given others instead.
+    """
     values, line_of = load_yaml(path)
     problems: list[Problem] = []
     keys: SuiteKeys | None = None
@@ -98,7 +101,7 @@ def load(path: Path) -> Suite:
     except ValidationError as error:
         problems += problems_of(error, str(path), line_of, known=tuple(SuiteKeys.model_fields))
     prompts, more = _prompts(path, values.get("prompts"), line_of)
-    problems += [*more, *_spec_problems(path, values, line_of)]
+    problems += [*more, *_spec_problems(path, values, line_of, files=files)]
     if problems or keys is None:
         raise InputError(problems)
     if keys.kind != "pairwise":
@@ -131,7 +134,7 @@ def override(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
     return replace(sampling, **changes)
 
 
-def _spec_problems(path: Path, values: Mapping[str, Any], line_of: LineOf) -> list[Problem]:
+def _spec_problems(path: Path, values: Mapping[str, Any], line_of: LineOf, *, files: bool) -> list[Problem]:
     found: list[Problem] = []
     judges = values.get("judges")
     named: list[tuple[Any, Role, list[int | str]]] = [
@@ -142,9 +145,13 @@ def _spec_problems(path: Path, values: Mapping[str, Any], line_of: LineOf) -> li
     for spec, role, where in named:
         if isinstance(spec, str):
             try:
-                parse(spec, role=role, folder=path.parent)
+                named_file = parse(spec, role=role, folder=path.parent)
             except HarnessError as error:
                 found.append(Problem(path=str(path), line=line_of(where), what=str(error)))
+                continue
+            if files and named_file.kind in ("recorded", "recipe") and not named_file.path.is_file():
+                what = f"{role}: there is no file {named_file.rest!r}; check the path (it is relative to the suite)"
+                found.append(Problem(path=str(path), line=line_of(where), what=what))
     return found
 
 

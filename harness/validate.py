@@ -22,7 +22,7 @@ def problems_in(path: Path, check_recipe: Callable[[Path], Any]) -> list[Problem
             if values.get("kind") in RECIPE_KINDS:
                 check_recipe(path)
             else:
-                suites.load(path)
+                suites.load(path, files=True)
             return []
         return _jsonl(path)
     except InputError as error:

@@ -112,7 +112,7 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
         "judges": list(judges),
         "responses": 2 * sum(repeats.values()),
         "presentations": len(cells),
-        "control_verdicts": controls,
+        "control_verdicts": controls if any(spec.kind not in ("control", "recorded") for spec in specs) else 0,
         "calls": len(asking) * (len(cells) + controls),
     }
     if as_json:
@@ -120,7 +120,10 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
     else:
         for name, shown in value.items():
             print(f"{name.replace('_', ' '):<18}{', '.join(shown) if isinstance(shown, list) else shown}")
+        print("Presentations and control verdicts are counted for each judge; calls are those to judges behind an API.")
         print("Identical responses are ties without a call, and cached replies are not asked again.")
+        if any(str(value[role]).startswith("recipe/") for role in ("candidate", "baseline")):
+            print("A recipe's checkpoint is trained first where it is not there yet.")
     return 0
 
 

@@ -18,10 +18,16 @@ from judges.controls import BIASES
 Kind = Literal["openai", "anthropic", "hf", "reward", "recorded", "recipe", "rubric", "control"]
 Role = Literal["candidate", "baseline", "judge"]
 
-GRAMMAR = (
-    "openai/<model>, anthropic/<model>, hf/<path>, hf/<base>+<adapter>, recorded/<file.jsonl>, recipe/<file.yaml>, "
-    "reward/<path>, rubric or control/<bias>"
-)
+_FORMS: dict[Kind, str] = {
+    "openai": "openai/<model>",
+    "anthropic": "anthropic/<model>",
+    "hf": "hf/<path> or hf/<base>+<adapter>",
+    "recorded": "recorded/<file.jsonl>",
+    "recipe": "recipe/<file.yaml>",
+    "reward": "reward/<path>",
+    "rubric": "rubric",
+    "control": "control/<bias>",
+}
 _ROLES: dict[Kind, tuple[Role, ...]] = {
     "openai": ("candidate", "baseline", "judge"),
     "anthropic": ("candidate", "baseline", "judge"),
@@ -65,6 +71,11 @@ class Spec:
         return str(path.resolve()) if path.exists() else text
 
 
+def grammar(role: Role) -> str:
+    """The specs that can play a role, for an error's way out."""
+    return ", ".join(form for kind, form in _FORMS.items() if role in _ROLES[kind])
+
+
 def parse(text: str, *, role: Role, folder: Path = Path()) -> Spec:
     """Parse a spec for a role; relative paths in it are relative to `folder`.
 
@@ -73,7 +84,7 @@ def parse(text: str, *, role: Role, folder: Path = Path()) -> Spec:
     head, slash, rest = text.partition("/")
     name, at, endpoint = head.partition("@")
     if name not in get_args(Kind) or (at and name not in ("openai", "anthropic")):
-        raise InputError(f"{text!r} is no {role} that is known; use {GRAMMAR}")
+        raise InputError(f"{text!r} is no {role} that is known; use {grammar(role)}")
     kind: Kind = name  # type: ignore[assignment]
     if at and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", endpoint):
         raise InputError(f"{text!r}: the name after '@' must be letters, digits and '_', found {endpoint!r}")
@@ -81,7 +92,7 @@ def parse(text: str, *, role: Role, folder: Path = Path()) -> Spec:
         if slash:
             raise InputError(f"{text!r}: the rubric takes nothing after its name; use 'rubric'")
     elif not rest:
-        raise InputError(f"{text!r}: nothing follows {kind + '/'!r}; use {GRAMMAR}")
+        raise InputError(f"{text!r}: nothing follows {kind + '/'!r}; use {_FORMS[kind]}")
     if kind == "control" and rest not in BIASES:
         raise InputError(f"{text!r}: there is no such known-bias judge; use control/ with {', '.join(BIASES)}")
     if role not in _ROLES[kind]:

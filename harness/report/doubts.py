@@ -59,7 +59,7 @@ def _unfinished(summary: Summary) -> Iterable[str]:
     if not summary.complete:
         yield "the run is incomplete: these figures are of what is there so far"
     if not summary.counting:
-        yield f"no judge counts ({summary.reason}): the figures below decide nothing"
+        yield f"{summary.reason}: the figures decide nothing"
 
 
 def _unusable(summary: Summary) -> Iterable[str]:

@@ -154,6 +154,16 @@ def test_validate_prints_every_problem_one_a_line_and_never_wrapped(tmp_path, en
     assert found[1].startswith(f"{prompts}:2: the prompt is empty")
 
 
+def test_validate_misses_no_file_that_a_suite_names(tmp_path, env):
+    suite = world(tmp_path, 3)
+    (tmp_path / "baseline.jsonl").unlink()
+    done = harness("validate", suite, env=env)
+    assert done.code == 2
+    assert done.out == (
+        f"{suite}:4: baseline: there is no file 'baseline.jsonl'; check the path (it is relative to the suite)\n"
+    )
+
+
 def test_validate_is_content_with_whole_files(tmp_path, suite, env):
     assert harness("validate", suite, tmp_path / "candidate.jsonl", env=env).code == 0
 
