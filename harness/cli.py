@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -198,6 +199,8 @@ def check_recipe(path: Path) -> Any:
 
 def main() -> None:
     """The `harness` command. Every failure is one sentence and an exit code; nothing prints a traceback."""
+    # Whoever asks the program to end gets what Ctrl-C gets: everything kept, and the way to go on.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a dash must not lose the figures.
         if isinstance(stream, io.TextIOWrapper):

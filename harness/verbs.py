@@ -25,6 +25,9 @@ from harness.report.data import Report
 from harness.suite import Suite
 from judges.types import Prompt
 
+# From here on reading takes long enough to be announced.
+LARGE = 10_000_000
+
 Resolve = Callable[[Spec, Callable[[str, int, int], None]], Spec]
 
 
@@ -154,6 +157,14 @@ def analyze(paths: Sequence[Path], *, out: Path | None, equivalence: float | Non
         raise InputError("--equivalence belongs to judgments files; a run has its suite's own")
     if out is not None:
         folder.free(out)
+    size = sum(
+        file.stat().st_size
+        for path in paths
+        for file in (path.glob("*.jsonl") if path.is_dir() else [path])
+        if file.exists()
+    )
+    if size > LARGE:
+        print(f"reading {size / 1e6:,.0f} MB of judgments", file=sys.stderr, flush=True)
     if len(paths) == 1 and runs:
         found = collect.find(runs[0])
         report = collect.report_of(found, collect.summary_of(found, complete=collect.is_complete(found)))

@@ -46,7 +46,7 @@ class Prompt:
     """One item of a suite: what the contestants are asked, and what its checks say of a good answer.
 
     `turns` holds one user message per turn; `reference` one text per turn or nothing; `checks` are the
-    rubric's own mappings (see `judges.rubric`). `sampling` and `repeats` override the suite's.
+    rubric's own mappings (see `judges.checks`). `sampling` and `repeats` override the suite's.
     """
 
     id: str

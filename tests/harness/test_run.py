@@ -207,7 +207,13 @@ def test_kill_9_loses_only_what_was_in_flight(tmp_path):
         assert done.out == once.out
 
 
-def test_an_interrupt_is_kept_and_resumable(tmp_path):
+def interruptible():
+    """In the child: a shell's background job ignores SIGINT, and hands that on to the tests it runs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_kept_and_resumable(tmp_path, sent):
     with Loopback(policy=judge, latency_s=0.05) as server:
         env = environment(tmp_path, server.url)
         run = tmp_path / "run"
@@ -217,11 +223,12 @@ def test_an_interrupt_is_kept_and_resumable(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=interruptible,
         )
         deadline = time.monotonic() + 60
         while asked(server) < 10 and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(sent)
         _, err = process.communicate(timeout=30)
         assert process.returncode == 130
         assert "Traceback" not in err

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judges.rubric import mentions
+from judges.checks import mentions
 from train.kitchen import chores, cooking, corpus, occasions, pantry
 from train.normal import normal
 
