@@ -125,19 +125,19 @@ class Executor:
         cells = presentations(self.job.suite.prompts, self.job.repeats, self.job.suite.orders, self.job.suite.seed)
         done = {r.key() for r in on_disk(self.run / JUDGMENTS, JudgmentRecord) if r.status not in UNANSWERED}
         self._copy_recorded(answered, done)
-        todo = {
+        waiting = {
             bench.judge.name: [c for c in cells if (c.prompt.id, bench.judge.name, c.order, c.repeat) not in done]
             for bench in self.cast.benches
         }
         total = len(cells) * len(self.cast.benches)
-        self.progress.stage("judgments", total, total - sum(map(len, todo.values())))
+        self.progress.stage("judgments", total, total - sum(map(len, waiting.values())))
         await together(
-            self._pool(bench, todo[bench.judge.name], partial(self._judge_cell, bench.judge, answered))
+            self._pool(bench, waiting[bench.judge.name], partial(self._judge_cell, bench.judge, answered))
             for bench in self.cast.benches
         )
 
-    async def _pool(self, bench: Bench, todo: Iterable[T], judge: Callable[[T], Coroutine[Any, Any, None]]) -> None:
-        queue = iter(todo)
+    async def _pool(self, bench: Bench, waiting: Iterable[T], judge: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+        queue = iter(waiting)
 
         async def work() -> None:
             for item in queue:
@@ -186,7 +186,7 @@ class Executor:
         pairs = planned_controls(self.job, answered)
         benches = [bench for bench in self.cast.benches if bench.controls]
         done = {control_key(r) for r in control_lines(self.run) if r["status"] not in UNANSWERED}
-        todo = {
+        waiting = {
             bench.judge.name: [
                 (pair, order)
                 for pair in pairs
@@ -196,9 +196,9 @@ class Executor:
             for bench in benches
         }
         total = len(pairs) * len(CONTROL_ORDER) * len(benches)
-        self.progress.stage("control pairs", total, total - sum(map(len, todo.values())))
+        self.progress.stage("control pairs", total, total - sum(map(len, waiting.values())))
         await together(
-            self._pool(bench, todo[bench.judge.name], partial(self._judge_control, bench.judge)) for bench in benches
+            self._pool(bench, waiting[bench.judge.name], partial(self._judge_control, bench.judge)) for bench in benches
         )
 
     async def _judge_control(self, judge: Judge, item: tuple[ControlPair, str]) -> None:
