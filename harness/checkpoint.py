@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -36,7 +36,7 @@ _SILENT_KEYS = frozenset(
     {"_name_or_path", "name_or_path", "base_model_name_or_path", "transformers_version", "peft_version"}
 )
 
-Kind = Literal["pretrain", "sft"]
+Kind = Literal["pretrain", "sft", "dpo", "reward"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,13 +48,34 @@ class Base:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A training file: its name (no path), SHA-256 and number of examples."""
+
+    name: str
+    sha256: str
+    examples: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Data:
-    """The training data: SHA-256 of the examples in order, and how many were planned, used and dropped as held out."""
+    """The training data: SHA-256 of the examples in order, the files they were read from, and their counts.
+
+    `planned` is what the recipe's ratios ask for, `actual` what the trainer got; `held_out` counts what was left out as
+    equal or near to held-out prompts, `truncated` what was cut to the longest length, `dropped` what had no answer left
+    after the cut. `sources` says planned and actual for each source. `index_sha256` is that of the index file beside
+    the weights, which the leakage guard reads.
+    """
 
     sha256: str
     planned: int
     actual: int
     held_out: int = 0
+    truncated: int = 0
+    dropped: int = 0
+    validation: int = 0
+    files: tuple[File, ...] = ()
+    sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    index_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +83,10 @@ class Manifest:
     """What training says of the checkpoint it wrote.
 
     `sha256` is that of the weights in this folder (`weights_sha256`), `adapter_sha256` the same where they are an
-    adapter's. `epochs` is how often the data were seen. `recipe` is the recipe as it was resolved.
+    adapter's. `parent` is the checkpoint whose adapter training went on with. `epochs` is how often the data were seen.
+    `weights_step` is the step that these weights are of, where a better one than the last was put back; `ended` says
+    why training stopped before its planned end on purpose. `metrics` are this step's figures. `state` holds the SHA-256
+    of the files that only a resumed training reads. `recipe` is the recipe as it was resolved.
     """
 
     name: str
@@ -80,6 +104,15 @@ class Manifest:
     device: str
     versions: Mapping[str, str]
     recipe: Mapping[str, Any]
+    parent: Base | None = None
+    epochs_planned: float | None = None
+    weights_step: int | None = None
+    ended: str | None = None
+    precision: str = "fp32"
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    state: Mapping[str, str] = field(default_factory=dict)
+    git: Mapping[str, Any] | None = None
+    created: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -235,12 +268,20 @@ def _file_sha256(file: Path) -> str:
 def _manifest(value: Any) -> Manifest:
     if not isinstance(value, dict):
         raise TypeError("it holds no object")
-    known = {field.name: value[field.name] for field in fields(Manifest)}
+    # A manifest of an earlier release lacks the keys that were added since.
+    known = {item.name: value[item.name] for item in fields(Manifest) if item.name in value or _needed(item)}
     if known["kind"] not in get_args(Kind):
         raise ValueError(f"unknown kind {known['kind']!r}")
     for key in ("steps_done", "steps_planned", "seed"):
         if not isinstance(known[key], int):
             raise TypeError(f"{key} must be a whole number, found {known[key]!r}")
-    known["base"] = Base(**known["base"]) if known["base"] is not None else None
-    known["data"] = Data(**known["data"])
+    for key in ("base", "parent"):
+        known[key] = Base(**known[key]) if known.get(key) is not None else None
+    data = dict(known["data"])
+    data["files"] = tuple(File(**file) for file in data.get("files", ()))
+    known["data"] = Data(**data)
     return Manifest(**known)
+
+
+def _needed(item: Field[Any]) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING

@@ -140,7 +140,7 @@ def test_gradients_are_those_of_plain_autograd(kind: Kind) -> None:
     chunked, plain = student.clone().requires_grad_(), student.clone().requires_grad_()
     (3 * total(chunked, base, head=head, base_head=base_head, kind=kind, chunk_tokens=4)).backward()
     (3 * divergence(plain @ head.weight.t(), base @ base_head.weight.t(), kind).sum()).backward()
-    assert torch.allclose(chunked.grad, plain.grad, atol=1e-6)
+    assert torch.allclose(chunked.grad, plain.grad, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
