@@ -1,4 +1,4 @@
-"""From a run's folder, or from judgments files, to a summary and a report. Reads; decides nothing itself.
+"""From a run's folder to a summary and a report. Reads; decides nothing itself.
 
 A summary depends on what is on disk alone, so that a resumed run ends with the same one as an uninterrupted run.
 """
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError, Problem
 from harness.folder import MANIFEST, as_json, read_manifest, write_whole
 from harness.job import Job, from_manifest
+from harness.leakage import guard
 from harness.plan import presentations
-from harness.records import JudgmentRecord, ResponseRecord, read
+from harness.records import JudgmentRecord, ResponseRecord
 from harness.report.data import Comparison, Control, Report, Side
 from harness.run import (
     CONTROL_ORDER,
@@ -54,6 +54,11 @@ class Found:
     def asked(self) -> tuple[str, ...]:
         """The judges that are asked in the run (not read from a file)."""
         return tuple(self.manifest["asked_judges"])
+
+    @property
+    def leakage(self) -> guard.Finding | None:
+        """The prompts that were found in training data; None where none are known. Raises InputError."""
+        return guard.from_json(self.manifest.get("leakage"))
 
 
 def find(run: Path) -> Found:
@@ -133,7 +138,8 @@ def summary_of(found: Found, *, complete: bool) -> Summary:
         complete=complete,
         equivalence=job.suite.equivalence,
         identical=_identical(found.responses),
-        notes=_notes(found),
+        notes=notes_of(found),
+        leakage=found.leakage,
     )
 
 
@@ -157,7 +163,8 @@ def _identical(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> int:
     return count
 
 
-def _notes(found: Found) -> list[str]:
+def notes_of(found: Found) -> list[str]:
+    """What a reader must know of a run beside its figures: what is missing, cut off or not comparable."""
     job = found.job
     notes = list(found.manifest.get("notes", ()))
     if len(job.suite.prompts) < job.full:
@@ -304,96 +311,3 @@ def write(run: Path, report: Report, manifest: Mapping[str, Any] | None = None) 
     write_whole(run / "report.html", html.pieces(report))
     if manifest is not None:
         write_whole(run / MANIFEST, as_json(manifest))
-
-
-def together(paths: Sequence[Path], *, equivalence: float) -> Report:
-    """The report of several inputs at once: runs (the last line of a key counts) and judgments files.
-
-    Raises InputError on broken lines, contradictions, a key that stands in two inputs, and on runs that compared other
-    things. Incomplete runs, their control verdicts and their unscored prompts count as in each run alone.
-    """
-    runs = {path: find(path) for path in paths if path.is_dir()}
-    _same_comparison(runs)
-    records: dict[Any, JudgmentRecord] = {}
-    origin: dict[Any, Path] = {}
-    problems: list[Problem] = []
-    for path in paths:
-        for record in runs[path].judgments if path in runs else read(path, JudgmentRecord):
-            key = record.key()
-            if key in records:
-                what = f"the judgment {_named(key)} stands already in {origin[key]}; keep one of them"
-                problems.append(Problem(path=str(path), what=what))
-            records[key], origin[key] = record, path
-    if problems:
-        raise InputError(problems)
-    return _report_of_records(list(records.values()), paths, equivalence, list(runs.values()))
-
-
-def _same_comparison(runs: Mapping[Path, Found]) -> None:
-    """Raise InputError where two runs compared other contestants, or asked other texts under one id."""
-    first: tuple[Path, Found] | None = None
-    for path, found in runs.items():
-        if first is None:
-            first = (path, found)
-            continue
-        for what in ("candidate", "baseline"):
-            if found.manifest["fingerprints"].get(what) != first[1].manifest["fingerprints"].get(what):
-                said = f"its {what} is not that of {first[0]}; other comparisons are not one: analyze each alone"
-                raise InputError([Problem(path=str(path), what=said)])
-        known = {prompt.id: prompt.turns for prompt in first[1].job.suite.prompts}
-        for prompt in found.job.suite.prompts:
-            if known.get(prompt.id, prompt.turns) != prompt.turns:
-                said = f"prompt {prompt.id!r} has another text than in {first[0]}; analyze each alone"
-                raise InputError([Problem(path=str(path), what=said)])
-
-
-def _named(key: Iterable[Any]) -> str:
-    return "(" + ", ".join(str(part) for part in key if part is not None) + ")"
-
-
-def _categories_of(records: Sequence[JudgmentRecord]) -> tuple[dict[str, str | None], list[str]]:
-    """Every prompt's category, the most frequent where its lines carry several; and a note where they do."""
-    seen: dict[str, Counter[str]] = {record.id: Counter() for record in records}
-    for record in records:
-        if record.category is not None:
-            seen[record.id][record.category] += 1
-    chosen = {
-        prompt: min(counts, key=lambda name: (-counts[name], name)) if counts else None
-        for prompt, counts in sorted(seen.items())
-    }
-    several = sum(len(counts) > 1 for counts in seen.values())
-    note = f"{several} prompts carry several categories; each counts in its most frequent one"
-    return chosen, [note] if several else []
-
-
-def _report_of_records(
-    records: Sequence[JudgmentRecord], paths: Sequence[Path], equivalence: float, runs: Sequence[Found]
-) -> Report:
-    prompts, notes = _categories_of(records)
-    prompts |= {prompt.id: prompt.category for found in runs for prompt in found.job.suite.prompts}
-    by_pair: dict[tuple[str, int], list[JudgmentRecord]] = defaultdict(list)
-    for record in records:
-        by_pair[record.id, record.repeat].append(record)
-    # A known-bias judge decides nothing, so what it lacks leaves nothing open.
-    open_ends = any(r.status in UNANSWERED for r in records if not r.judge.startswith("control/")) and not runs
-    rights: dict[str, list[bool | None]] = defaultdict(list)
-    for found in runs:
-        for judge, values in control_rights(found).items():
-            rights[judge] += values
-        notes += _notes(found)
-    summary = summarize(
-        records,
-        prompts=prompts,
-        judges=sorted({record.judge for record in records} | {judge for found in runs for judge in found.judges}),
-        control_rights=rights,
-        complete=not open_ends and all(is_complete(found) for found in runs),
-        equivalence=equivalence,
-        notes=list(dict.fromkeys(notes)),
-    )
-    comparisons = tuple(
-        Comparison(id=prompt, repeat=repeat, category=prompts[prompt], judgments=tuple(rows))
-        for (prompt, repeat), rows in sorted(by_pair.items())
-    )
-    title = paths[0].stem if len(paths) == 1 else f"{len(paths)} inputs taken together"
-    facts = {"files": ", ".join(path.name for path in paths), "equivalence": f"1/2 ± {equivalence:g}"}
-    return Report(title=title, summary=summary, comparisons=comparisons, facts=facts)

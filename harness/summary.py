@@ -12,6 +12,7 @@ from typing import Any
 
 from harness.decision import ControlCount, Decision, control_counts, counting, decide
 from harness.figures import PromptScore, Result, judge_result, longer_wins, panel_result
+from harness.leakage.guard import Finding
 from harness.records import JudgmentRecord
 
 
@@ -24,11 +25,42 @@ class Length:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Leaked:
+    """What was found in training data, and what the comparison says without it.
+
+    `without` is the panel's result, or the one counting judge's, over the prompts that are not leaked; `decision` and
+    `reason` are what it alone would allow to be said.
+    """
+
+    finding: Finding
+    without: Result
+    decision: Decision
+    reason: str
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of the contract, with the keys this project adds at its end."""
+        finding = self.finding
+        return {
+            "exact": len(finding.exact),
+            "near": len(finding.near),
+            "ids": list(finding.ids),
+            "without_leaked": self.without.as_json(),
+            "decision_without_leaked": self.decision,
+            "prompts": finding.prompts,
+            "examples": finding.examples,
+            "checked": dict(finding.checked),
+            "seen": {role: len(ids) for role, ids in finding.seen.items()},
+            "unknown": list(finding.unknown),
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
     """Everything a report says. `deciding` is the panel's result or the one counting judge's; None where none counts.
 
     `n_judgments` counts judgment records, `identical` comparisons whose responses were the same text (ties without a
-    call), `notes` are sentences on what may be wrong, missing or not comparable.
+    call), `notes` are sentences on what may be wrong, missing or not comparable. `leakage` is None where no training
+    data are known.
     """
 
     n_prompts: int
@@ -48,6 +80,7 @@ class Summary:
     lengths: Mapping[str, Length]
     identical: int
     notes: tuple[str, ...]
+    leakage: Leaked | None = None
 
     @property
     def deciding(self) -> Result | None:
@@ -69,6 +102,8 @@ class Summary:
             known["panel"] = self.panel.as_json()
         known["categories"] = {name: result.as_json() for name, result in self.categories.items()}
         known["controls"] = {name: count.as_json() if count else None for name, count in self.controls.items()}
+        if self.leakage is not None:
+            known["leakage"] = self.leakage.as_json()
         return known | {
             "reason": self.reason,
             "equivalence": self.equivalence,
@@ -92,11 +127,13 @@ def summarize(
     equivalence: float,
     identical: int = 0,
     notes: Sequence[str] = (),
+    leakage: Finding | None = None,
 ) -> Summary:
     """All figures of one comparison.
 
     `prompts` maps every prompt id to its category; `judges` names every judge, also one without a usable verdict;
-    `control_rights` holds the control verdicts of the judges that have controls.
+    `control_rights` holds the control verdicts of the judges that have controls; `leakage` is what was found in
+    training data, where any are known.
     """
     by_judge: dict[str, list[JudgmentRecord]] = {name: [] for name in judges}
     for judgment in judgments:
@@ -137,7 +174,31 @@ def summarize(
         },
         identical=identical,
         notes=tuple(notes),
+        leakage=_leaked(leakage, {name: by_judge[name] for name in count}, ids, complete, equivalence),
     )
+
+
+def _leaked(
+    finding: Finding | None,
+    by_judge: Mapping[str, Sequence[JudgmentRecord]],
+    prompts: Sequence[str],
+    complete: bool,
+    equivalence: float,
+) -> Leaked | None:
+    """The figures of the judges that count, here all of `by_judge`, over what is not leaked."""
+    if finding is None:
+        return None
+    gone = set(finding.ids)
+    kept = [prompt for prompt in prompts if prompt not in gone]
+    found = [judge_result(rows, kept) for rows in by_judge.values()]
+    without = found[0][0] if len(found) == 1 else panel_result([scores for _, scores in found], kept)
+    decision, reason = decide(
+        without if found else None,
+        complete=complete,
+        equivalence=equivalence,
+        consistencies=[result.consistency for result, _ in found],
+    )
+    return Leaked(finding=finding, without=without, decision=decision, reason=reason)
 
 
 def _reason_without_judges(judges: Sequence[str], unusable: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness import collect, folder
+from harness import collect, folder, several
 from harness import suite as suites
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.job import from_manifest
@@ -22,7 +22,9 @@ from harness.plan import control_count, limited, presentations
 from harness.preferences import preferences
 from harness.progress import showing
 from harness.report.data import Report
+from harness.report.leakage import leaked_ids, leaked_line
 from harness.suite import Suite
+from harness.summary import Summary
 from judges.types import Prompt
 
 # From here on reading takes long enough to be announced.
@@ -31,8 +33,16 @@ LARGE = 10_000_000
 Resolve = Callable[[Spec, Callable[[str, int, int], None]], Spec]
 
 
-def run(given: str, options: Options, *, out: Path | None, as_json: bool, resolve: Resolve) -> int:
-    """`harness run`: exit code 0, 3, 4 or 130; raises InputError for 2."""
+def run(
+    given: str,
+    options: Options,
+    *,
+    out: Path | None,
+    as_json: bool,
+    resolve: Resolve,
+    fail_on_leakage: bool = False,
+) -> int:
+    """`harness run`: exit code 0, 1 (leakage, where that is asked for), 3, 4 or 130; raises InputError for 2."""
     suite = suites.load(suites.locate(given))
     if out is not None:
         folder.free(out)
@@ -46,7 +56,7 @@ def run(given: str, options: Options, *, out: Path | None, as_json: bool, resolv
             progress.say(f"{suite.name}: {len(job.suite.prompts)} prompts, judged by {', '.join(cast.names)} → {path}")
             stopped = carry_out(job, cast, workshop, path, progress)
             report, stopped = conclude(path, manifest, stopped)
-    return _finish(path, report, stopped, as_json=as_json)
+    return _finish(path, report, stopped, as_json=as_json, fail_on_leakage=fail_on_leakage)
 
 
 def resume(path: Path, *, concurrency: int, as_json: bool) -> int:
@@ -63,7 +73,9 @@ def resume(path: Path, *, concurrency: int, as_json: bool) -> int:
     return _finish(path, report, stopped, as_json=as_json)
 
 
-def _finish(path: Path, report: Report, stopped: BaseException | None, *, as_json: bool) -> int:
+def _finish(
+    path: Path, report: Report, stopped: BaseException | None, *, as_json: bool, fail_on_leakage: bool = False
+) -> int:
     if not (as_json and isinstance(stopped, InputError)):
         _show(report, as_json=as_json)
     if isinstance(stopped, HarnessError):
@@ -71,6 +83,7 @@ def _finish(path: Path, report: Report, stopped: BaseException | None, *, as_jso
     for name in ("report.html", "report.md", "summary.json"):
         print(f"{path / name}", file=sys.stderr)
     summary = report.summary
+    gate = _leakage_gate(summary) if fail_on_leakage else 0
     if isinstance(stopped, KeyboardInterrupt):
         print(f"interrupted; `harness resume {path}` goes on", file=sys.stderr)
         return 130
@@ -79,7 +92,23 @@ def _finish(path: Path, report: Report, stopped: BaseException | None, *, as_jso
     if not summary.complete:
         print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
         return RunStopped.exit_code
-    return 3 if summary.unusable and not summary.counting else 0
+    return gate or (3 if summary.unusable and not summary.counting else 0)
+
+
+def _leakage_gate(summary: Summary) -> int:
+    """What --fail-on-leakage says: exit code 1 where a prompt leaked, 3 where nothing could be compared, else 0."""
+    if summary.leakage is None:
+        print(
+            "leakage cannot be told: no training data are known of candidate or baseline; "
+            "`harness leakage --train FILE` compares the files you have",
+            file=sys.stderr,
+        )
+        return 3
+    for line in leaked_line(summary):
+        more = "`harness leakage --train CHECKPOINT` names each with its example"
+        print(f"leakage: {line}: {leaked_ids(summary)}; {more}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _show(report: Report, *, as_json: bool) -> None:
@@ -146,8 +175,18 @@ def _held(suite: Suite, options: Options, prompts: Sequence[Prompt]) -> dict[str
     return {prompt.id: min(count[prompt.id] for count in counts) for prompt in prompts}
 
 
-def analyze(paths: Sequence[Path], *, out: Path | None, equivalence: float | None, as_json: bool) -> int:
-    """`harness analyze`: figures of one run, or of runs and judgments files taken together. Exit code 0."""
+def analyze(
+    paths: Sequence[Path],
+    *,
+    out: Path | None,
+    equivalence: float | None,
+    as_json: bool,
+    fail_on_leakage: bool = False,
+) -> int:
+    """`harness analyze`: figures of one run, or of runs and judgments files taken together.
+
+    Exit code 0, or what the leakage gate says where that is asked for.
+    """
     runs = [path for path in paths if path.is_dir()]
     if equivalence is not None and not 0 < equivalence < 0.5:
         raise InputError(
@@ -170,12 +209,12 @@ def analyze(paths: Sequence[Path], *, out: Path | None, equivalence: float | Non
         report = collect.report_of(found, collect.summary_of(found, complete=collect.is_complete(found)))
     else:
         own = [collect.find(path).job.suite.equivalence for path in runs]
-        report = collect.together(paths, equivalence=equivalence or min(own, default=0.05))
+        report = several.together(paths, equivalence=equivalence or min(own, default=0.05))
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         collect.write(out, report)
     _show(report, as_json=as_json)
-    return 0
+    return _leakage_gate(report.summary) if fail_on_leakage else 0
 
 
 def write_preferences(run: Path, *, out: Path, as_json: bool) -> int:

@@ -30,6 +30,7 @@ from harness.leakage.examples import TrainingExample, examples_of
 from harness.leakage.forms import normal
 from harness.leakage.gate import verb
 from harness.leakage.index import FILE, TrainingIndex, read
+from harness.leakage.joined import join
 from harness.leakage.matches import Leakage, Match, find
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "TrainingIndex",
     "examples_of",
     "find",
+    "join",
     "normal",
     "read",
     "verb",

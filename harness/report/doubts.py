@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from harness.figures import Result
 from harness.report.data import Comparison, Report
+from harness.report.leakage import borne_leakage, turned_by_leakage
 from harness.report.numerals import listed, percent, plural, span
 from harness.report.phrases import controls_of, group_of, no_controls, scored
 from harness.stats.intervals import TOLERANCE, wilson
@@ -27,9 +28,11 @@ _STATUS = {
 def doubts(summary: Summary) -> list[str]:
     """What to doubt in these figures, the gravest first."""
     return [
+        *turned_by_leakage(summary),
         *_unfinished(summary),
         *_unusable(summary),
         *_contradicting(summary),
+        *borne_leakage(summary),
         *(sentence for name in _real(summary) for sentence in _unscored(name, summary)),
         *_small(summary),
         *_constant(summary),
@@ -45,10 +48,15 @@ def doubts(summary: Summary) -> list[str]:
 
 
 def report_doubts(report: Report) -> list[str]:
-    """`doubts`, and what only the whole report knows: warnings on its sides, prompts that stand under several ids."""
+    """`doubts`, and what only the whole report knows: warnings on its sides, prompts that stand under several ids.
+
+    A decision that rests on leaked prompts comes before everything else.
+    """
     sides = (("candidate", report.candidate), ("baseline", report.baseline))
     warnings = [f"{role}: {warning}" for role, side in sides if side is not None for warning in side.warnings]
-    return [*warnings, *doubts(report.summary), *_asked_twice(report.comparisons)]
+    said = doubts(report.summary)
+    first = len(turned_by_leakage(report.summary))
+    return [*said[:first], *warnings, *said[first:], *_asked_twice(report.comparisons)]
 
 
 def _real(summary: Summary) -> list[str]:

@@ -30,6 +30,8 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _FIGURE = re.compile(r"95 % [\d.]+(?:–[\d.]+)?|[\d.]+(?:–[\d.]+)? %|\bp (?:=|&[lg]t;) [\d.]+")
 # So many categories fit beside the judges; more go behind a click.
 _OPEN = 16
+# So many leaked prompts are linked; all of them stand in summary.json.
+_MOST_IDS = 12
 
 
 def render(report: Report) -> str:
@@ -53,6 +55,8 @@ def pieces(report: Report) -> Iterator[str]:
         chart=chart,
         judges=judges,
         categories=tables.category_rows(summary),
+        leaked=tables.leakage_rows(summary),
+        most=_MOST_IDS,
         grid=tables.by_judge_and_category(summary),
         open=_OPEN,
         margin=margin(summary.equivalence),

@@ -48,6 +48,7 @@ def render(report: Report) -> str:
     sections = [
         _head(report),
         _judges(report),
+        _leakage(report),
         _section("What to doubt", _items(words.report_doubts(report))),
         _categories(report),
         _section("How far length goes", _items(words.length_alone(report.summary))),
@@ -84,7 +85,7 @@ def _head(report: Report) -> str:
     ]
     if sides:
         lines.append(", ".join(sides))
-    lines += [escape(line) for line in words.counted(report.comparisons)]
+    lines += map(escape, [*words.counted(report.comparisons), *words.clean_line(report.summary)])
     return "\n\n".join(lines)
 
 
@@ -111,17 +112,27 @@ def _notes(cells: Iterable[Cell]) -> list[str]:
     return [f"{DASH} {'; '.join(why)}."] if why else []
 
 
+def _leakage(report: Report) -> str:
+    """Which prompts leaked, and the figures with and without them."""
+    said = [escape(f"{line}: {words.leaked_ids(report.summary)}") for line in words.leaked_line(report.summary)]
+    rows = tables.leakage_rows(report.summary)
+    return _section("Leakage", "\n\n".join([*said, *(_few("prompts", rows) if rows else [])]))
+
+
 def _categories(report: Report) -> str:
     rows = tables.category_rows(report.summary)
     if not rows:
         return ""
+    note = "Intervals are not corrected for looking at several categories."
+    return _section("By category", "\n\n".join([*_few("category", rows), escape(note)]))
+
+
+def _few(first: str, rows: Sequence[Row]) -> list[str]:
+    """The few figures of these rows as a table, and a note on its dashes."""
     cells = [(row.score, row.interval, Cell(text=row.wlt), row.p) for row in rows]
     lines = [[escape(r.label), r.n, *(escape(c.text) for c in line)] for r, line in zip(rows, cells, strict=True)]
-    notes = [
-        *_notes(cell for line in cells for cell in line),
-        "Intervals are not corrected for looking at several categories.",
-    ]
-    return _section("By category", "\n\n".join([_table(("category", *_FEW[1:]), lines), *map(escape, notes)]))
+    notes = _notes(cell for line in cells for cell in line)
+    return [_table((first, *_FEW[1:]), lines), *map(escape, notes)]
 
 
 def _controls(report: Report) -> str:

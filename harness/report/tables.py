@@ -72,6 +72,16 @@ def category_rows(summary: Summary) -> list[Row]:
     return [_row(name, name, "", result, controls) for name, result in summary.categories.items()]
 
 
+def leakage_rows(summary: Summary) -> list[Row]:
+    """All prompts, and those that are not leaked; empty where nothing leaked or no judge counts."""
+    leaked, deciding = summary.leakage, summary.deciding
+    if leaked is None or not leaked.finding.ids or deciding is None:
+        return []
+    controls = Cell(text=DASH, why="control pairs belong to a judge, not to prompts")
+    named = [("all prompts", deciding), ("without the leaked", leaked.without)]
+    return [_row(name, None, "", result, controls) for name, result in named]
+
+
 def reasons(cells: Iterable[Cell]) -> list[str]:
     """Why dashes stand in these cells, each reason once."""
     return list(dict.fromkeys(cell.why for cell in cells if cell.why))

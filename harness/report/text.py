@@ -48,6 +48,7 @@ def render(report: Report, *, width: int = WIDTH, colour: bool | None = None) ->
         _decision(report, width, pen),
         _judges(report, width, pen),
         _categories(report, width, pen),
+        _leakage(report, width, pen),
         _list("how far length goes", words.length_alone(report.summary), width, pen),
         _list("what to doubt", words.report_doubts(report), width, pen),
         _made(report, width, pen),
@@ -83,7 +84,8 @@ def _decision(report: Report, width: int, pen: _Pen) -> str:
     verdict = words.verdict(report.summary)
     verdict = verdict[0].upper() + verdict[1:]
     text = _wrap(f"{verdict}: {words.basis(report.summary)}", width)
-    counted = "\n".join(pen.dim(_wrap(line, width)) for line in words.counted(report.comparisons))
+    lines = [*words.counted(report.comparisons), *words.clean_line(report.summary)]
+    counted = "\n".join(pen.dim(_wrap(line, width)) for line in lines)
     bold = text.replace(verdict, pen.bold(verdict), 1)
     return f"{bold}\n{counted}".rstrip("\n")
 
@@ -105,6 +107,16 @@ def _categories(report: Report, width: int, pen: _Pen) -> str:
     notes = [*_dashes(why), "intervals by category are not corrected for looking at several"]
     lines = _table("by category", rows, _few, _FEW_HEADS, width, pen)
     return "\n".join([*lines, *(pen.dim(_note(note, width)) for note in notes)])
+
+
+def _leakage(report: Report, width: int, pen: _Pen) -> str:
+    said = [f"{line}: {words.leaked_ids(report.summary)}" for line in words.leaked_line(report.summary)]
+    if not said:
+        return ""
+    rows = tables.leakage_rows(report.summary)
+    notes = [*said, *_dashes(tables.reasons(cell for row in rows for cell in _few(row)))]
+    lines = _table("leakage", rows, _few, _FEW_HEADS, width, pen) if rows else [pen.dim("leakage")]
+    return "\n".join([*lines, *(_note(note, width) for note in notes)])
 
 
 def _cells(row: Row) -> tuple[Cell, ...]:

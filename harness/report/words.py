@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness.figures import Result
 from harness.report.doubts import doubts, report_doubts
+from harness.report.leakage import clean_line, leaked_ids, leaked_line
 from harness.report.numerals import margin
 from harness.report.phrases import (
     all_single_verdicts,
@@ -25,10 +26,13 @@ from harness.summary import Summary
 __all__ = [
     "all_single_verdicts",
     "basis",
+    "clean_line",
     "counted",
     "doubts",
     "headline",
     "judge_line",
+    "leaked_ids",
+    "leaked_line",
     "length_alone",
     "report_doubts",
     "single_verdicts",

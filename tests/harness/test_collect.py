@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from harness import collect
+from harness import several
 from harness.errors import InputError
 from tests.command import environment, harness, world
 from tests.loopback import policy
@@ -30,7 +30,7 @@ def biased(tmp_path_factory):
 
 def test_an_unusable_judge_stays_unusable_beside_other_inputs(biased, tmp_path):
     labels = write_lines(tmp_path / "labels.jsonl", verdicts(30))
-    summary = collect.together([biased / "run", labels], equivalence=0.05).summary
+    summary = several.together([biased / "run", labels], equivalence=0.05).summary
     assert summary.unusable == ("openai/judge",)
     assert (summary.decision, summary.counting) == ("inconclusive", ())
     assert summary.judges["human/ann"].wins == 30
@@ -40,7 +40,7 @@ def test_an_incomplete_run_stays_incomplete(biased, tmp_path):
     run = shutil.copytree(biased / "run", tmp_path / "run")
     write_lines(run / "judgments.jsonl", lines(run / "judgments.jsonl")[:11])
     labels = write_lines(tmp_path / "labels.jsonl", verdicts(30))
-    assert collect.together([run, labels], equivalence=0.05).summary.complete is False
+    assert several.together([run, labels], equivalence=0.05).summary.complete is False
 
 
 def test_runs_of_other_contestants_are_not_counted_as_one(biased, tmp_path):
@@ -48,7 +48,7 @@ def test_runs_of_other_contestants_are_not_counted_as_one(biased, tmp_path):
     other = world(tmp_path, 30, better=0.2, judges="[control/longest]")
     assert harness("run", other, "--out", tmp_path / "run", env=env).code == 0
     with pytest.raises(InputError, match=r"its candidate is not that of .*analyze each alone"):
-        collect.together([biased / "run", tmp_path / "run"], equivalence=0.05)
+        several.together([biased / "run", tmp_path / "run"], equivalence=0.05)
 
 
 def test_a_run_cut_short_while_recorded_verdicts_were_copied_is_incomplete(tmp_path):
@@ -107,8 +107,8 @@ def test_control_pairs_do_not_drift_when_responses_arrive_late(tmp_path):
 
 def test_categories_do_not_depend_on_the_order_of_lines(tmp_path):
     rows = verdicts(3, category="x") + verdicts(3, category="y", judge="b") + verdicts(3, category="y", judge="c")
-    here = collect.together([write_lines(tmp_path / "a.jsonl", rows)], equivalence=0.05).summary
-    there = collect.together([write_lines(tmp_path / "b.jsonl", rows[::-1])], equivalence=0.05).summary
+    here = several.together([write_lines(tmp_path / "a.jsonl", rows)], equivalence=0.05).summary
+    there = several.together([write_lines(tmp_path / "b.jsonl", rows[::-1])], equivalence=0.05).summary
     assert here.as_json() == there.as_json()
     assert set(here.categories) == {"y"}
     assert here.notes == ("3 prompts carry several categories; each counts in its most frequent one",)
@@ -125,7 +125,7 @@ def test_a_margin_out_of_range_is_refused(tmp_path, value):
 def test_a_number_keeps_its_decimal_text_as_an_id(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_text('{"id": 1.10, "judge": "j", "winner": "tie"}\n{"id": 1.1, "judge": "j", "winner": "tie"}\n')
-    assert collect.together([path], equivalence=0.05).summary.n_prompts == 2
+    assert several.together([path], equivalence=0.05).summary.n_prompts == 2
 
 
 @pytest.mark.parametrize(
@@ -158,5 +158,5 @@ def test_a_panel_of_judges_that_contradict_themselves_decides_nothing(tmp_path):
         for judge in ("a", "b")
         for order in ("candidate_first", "baseline_first")
     ]
-    summary = collect.together([write_lines(tmp_path / "x.jsonl", rows)], equivalence=0.05).summary
+    summary = several.together([write_lines(tmp_path / "x.jsonl", rows)], equivalence=0.05).summary
     assert (summary.decision, summary.counting) == ("inconclusive", ("a", "b"))

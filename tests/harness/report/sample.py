@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.leakage.guard import Finding
 from harness.outcome import ORDERS, Order, slots, verdict_of
 from harness.records import JudgmentRecord
 from harness.report.data import Comparison, Control, Report, Side
@@ -79,6 +80,13 @@ def simple(votes: Mapping[str, Votes], *, both: bool = True, **more: object) -> 
         "equivalence": 0.05,
     }
     return report_of(rows, title="simple", **{**given, **more})  # type: ignore[arg-type]
+
+
+def leaked(exact: Sequence[str] = (), near: Sequence[str] = (), *, of: int = 60, **more: object) -> Finding:
+    """What the leakage guard found: the candidate was trained on all of it, the baseline on what is exact."""
+    given = {"checked": {"candidate": 30400, "baseline": 28000}, "examples": 30400, **more}
+    seen = {"candidate": (*exact, *near), "baseline": tuple(exact)}
+    return Finding(exact=tuple(exact), near=tuple(near), prompts=of, seen=seen, **given)  # type: ignore[arg-type]
 
 
 def report_of(rows: Sequence[JudgmentRecord], *, title: str, **more: object) -> Report:
@@ -241,7 +249,15 @@ def main(folder: Path) -> None:
     from harness.report import html, markdown, text
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, report in {"kitchen": kitchen(), "one": simple({"rubric": "wwlwtswwlw" * 4}), "none": simple({})}.items():
+    names = [f"kitchen-{i:03}" for i in range(1, 61)]
+    pages = {
+        "kitchen": kitchen(leakage=leaked()),
+        "leaked": kitchen(leakage=leaked(names[:3], names[20:22])),
+        "turned": simple({"rubric": "w" * 20 + "wl" * 8}, leakage=leaked([f"p{i}" for i in range(20)], of=36)),
+        "one": simple({"rubric": "wwlwtswwlw" * 4}),
+        "none": simple({}),
+    }
+    for name, report in pages.items():
         (folder / f"{name}.html").write_text(html.render(report), encoding="utf-8")
         (folder / f"{name}.md").write_text(markdown.render(report), encoding="utf-8")
         (folder / f"{name}.txt").write_text(text.render(report), encoding="utf-8")
