@@ -30,8 +30,16 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(no_args_is_help=True, help="The cache of paid answers.")
 app.add_typer(cache_app, name="cache")
+checkpoints_app = typer.Typer(no_args_is_help=True, help="The checkpoints that recipes made.")
+app.add_typer(checkpoints_app, name="checkpoints")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on stdout.")]
+FailOnLeakage = Annotated[bool, typer.Option("--fail-on-leakage", help="Exit 1 where a prompt was trained on.")]
+CheckpointFolder = Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a checkpoint or a saved step.")]
+CheckpointsFolder = Annotated[
+    Path | None,
+    typer.Argument(metavar="DIR", help="The folder of checkpoints ($HARNESS_CHECKPOINTS, else ./checkpoints)."),
+]
 Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Most calls in flight to one endpoint.")]
 
 
@@ -62,6 +70,7 @@ def run(
     seed: Annotated[int | None, typer.Option(help="The run's seed (default: the suite's).")] = None,
     concurrency: Concurrency = 32,
     as_json: Json = False,
+    fail_on_leakage: FailOnLeakage = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be asked; ask nothing.")] = False,
 ) -> None:
     """Compare a candidate with a baseline on a suite, and say what the comparison allows to be said."""
@@ -79,7 +88,28 @@ def run(
     )
     if dry_run:
         raise typer.Exit(verbs.dry_run(suite, options, as_json=as_json))
-    raise typer.Exit(verbs.run(suite, options, out=out, as_json=as_json, resolve=resolve_recipe))
+    code = verbs.run(suite, options, out=out, as_json=as_json, resolve=resolve_recipe, fail_on_leakage=fail_on_leakage)
+    raise typer.Exit(code)
+
+
+@app.command()
+def train(
+    recipe: Annotated[Path, typer.Argument(help="A training recipe.")],
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a key: training.epochs=3; may be given several times.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be trained; train nothing.")] = False,
+) -> None:
+    """Make a recipe's checkpoint, its base first; print the spec that loads it."""
+    from harness.models.weights import require_extra
+
+    require_extra(repr(str(recipe)))
+    from train import verb
+
+    if dry_run:
+        raise typer.Exit(verb.dry_run(recipe, changes or ()))
+    raise typer.Exit(verb.train(recipe, changes or (), checkpoints=checkpoints_folder(), resume=resume))
 
 
 @app.command()
@@ -102,11 +132,13 @@ def analyze(
         float | None, typer.Option(help="Half-width around 1/2 that counts as equivalent (files; default 0.05).")
     ] = None,
     as_json: Json = False,
+    fail_on_leakage: FailOnLeakage = False,
 ) -> None:
     """The figures of a run, or of judgments that were made elsewhere."""
     from harness import verbs
 
-    raise typer.Exit(verbs.analyze(files, out=out, equivalence=equivalence, as_json=as_json))
+    code = verbs.analyze(files, out=out, equivalence=equivalence, as_json=as_json, fail_on_leakage=fail_on_leakage)
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -170,13 +202,77 @@ def cache_verify() -> None:
     raise typer.Exit(verbs.cache_verify())
 
 
+@checkpoints_app.command("list")
+def checkpoints_list(folder: CheckpointsFolder = None, as_json: Json = False) -> None:
+    """Every training, its finished weights and its saved steps; exit 2 where a manifest is broken."""
+    from harness.checkpoints import listing
+
+    raise typer.Exit(listing.verb(folder or checkpoints_folder(), required=folder is not None, as_json=as_json))
+
+
+@checkpoints_app.command("show")
+def checkpoints_show(path: CheckpointFolder, as_json: Json = False) -> None:
+    """What a checkpoint is: base, steps, data, figures, versions, hashes."""
+    from harness.checkpoints import showing
+
+    raise typer.Exit(showing.verb(path, as_json=as_json))
+
+
+@checkpoints_app.command("verify")
+def checkpoints_verify(
+    paths: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, or of their saved steps.")],
+) -> None:
+    """Check that files and base are what training wrote; exit 1 where one is not."""
+    from harness.checkpoints import verifying
+
+    raise typer.Exit(verifying.verb(paths, shelf=checkpoints_folder()))
+
+
+@checkpoints_app.command("prune")
+def checkpoints_prune(
+    keep: Annotated[str, typer.Option(help="What stays of each training: best:N or last:N saved steps.")],
+    folder: CheckpointsFolder = None,
+    by: Annotated[
+        str | None, typer.Option(help="The figure that says what is best (default: validation_loss).")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
+) -> None:
+    """Remove saved steps that are not worth their room; finished checkpoints always stay."""
+    from harness.checkpoints import prune
+
+    raise typer.Exit(prune.verb(folder or checkpoints_folder(), keep=keep, by=by, yes=yes))
+
+
+@checkpoints_app.command("merge")
+def checkpoints_merge(
+    adapter: Annotated[Path, typer.Argument(help="The folder of an adapter.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the merged model; must not exist.")],
+    base: Annotated[Path | None, typer.Option(help="The base's folder (default: found by its fingerprint).")] = None,
+) -> None:
+    """Make a base and its adapter one model, which answers as the two together do."""
+    from harness.checkpoints import merge
+
+    raise typer.Exit(merge.verb(adapter, out=out, base=base, shelf=checkpoints_folder()))
+
+
+@checkpoints_app.command("export")
+def checkpoints_export(
+    path: CheckpointFolder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the copy; must not exist.")],
+) -> None:
+    """Copy a checkpoint for others: no resume state, no training index, no paths of this machine."""
+    from harness.checkpoints import export
+
+    raise typer.Exit(export.verb(path, out=out))
+
+
 def checkpoints_folder() -> Path:
     """Where recipes put their checkpoints: $HARNESS_CHECKPOINTS, else ./checkpoints."""
     return Path(os.environ.get("HARNESS_CHECKPOINTS") or "checkpoints")
 
 
 def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> Spec:
-    """A recipe/… spec as the hf/… spec of its checkpoint, which is built first where it is not there yet."""
+    """A recipe/… spec as the hf/… or reward/… spec of its checkpoint, built first where it is not there yet."""
     if spec.kind != "recipe":
         return spec
     from dataclasses import replace
@@ -187,7 +283,8 @@ def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> 
     from train.build import ensure
 
     built = ensure(spec.path, checkpoints=checkpoints_folder().resolve(), on_progress=on_progress)
-    return replace(spec, kind="hf", rest=built.removeprefix("hf/"), folder=Path())
+    kind, _, rest = built.partition("/")
+    return replace(spec, kind="reward" if kind == "reward" else "hf", rest=rest, folder=Path())
 
 
 def check_recipe(path: Path) -> Any:

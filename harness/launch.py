@@ -17,6 +17,7 @@ from harness.collect import find, is_complete, report_of, summary_of, write
 from harness.errors import InputError, Problem, RunStopped
 from harness.job import Job, distinct, to_manifest
 from harness.journal import Journal
+from harness.leakage import guard
 from harness.models.anthropic import AnthropicModel
 from harness.models.cache import ReplyCache
 from harness.models.client import ApiModel
@@ -27,7 +28,7 @@ from harness.models.openai import OpenAIModel
 from harness.models.prices import prices
 from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sha256, load_responses, load_verdicts
 from harness.models.spec import Spec, parse
-from harness.models.weights import locate, require_extra
+from harness.models.weights import loadable, locate, require_extra
 from harness.plan import limited
 from harness.progress import Progress
 from harness.report.data import Report
@@ -58,31 +59,50 @@ class Options:
     concurrency: int = 32
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """A contestant that stands in memory already (a model being trained), and what it is known by."""
+
+    contestant: Contestant
+    fingerprint: str
+
+
 def plan_job(
-    suite: Suite, options: Options, resolve: Resolve, *, meter: Meter, say: Callable[[str], None]
+    suite: Suite,
+    options: Options,
+    resolve: Resolve,
+    *,
+    meter: Meter,
+    say: Callable[[str], None],
+    given: Mapping[str, Given] | None = None,
 ) -> tuple[Job, Cast, dict[str, Any], Workshop]:
-    """The job of a suite, its cast, and its manifest. Raises InputError on anything that can be known before a call."""
+    """The job of a suite, its cast, and its manifest. Raises InputError on anything that can be known before a call.
+
+    `given` holds contestants by role that are not to be opened from their specs.
+    """
     seed = suite.seed if options.seed is None else options.seed
     suite = replace(suite, seed=seed, repeats=options.repeats or suite.repeats)
     specs = {role: _spec(suite, options, role, resolve) for role in ("candidate", "baseline")}
-    judges = _judges(suite, options)
+    judges = tuple(_judging(resolve(judge)) for judge in _judges(suite, options))
     full = len(suite.prompts)
     suite = replace(suite, prompts=limited(suite.prompts, options.limit, seed))
     job = Job(
         suite=suite, candidate=specs["candidate"], baseline=specs["baseline"], judges=judges, repeats={}, full=full
     )
-    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say)
+    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, given=given)
     cast = workshop.cast(job)
     repeats, notes = _repeats(suite, cast)
     job = replace(job, repeats=repeats)
     notes += _unused_verdicts(cast, job)
+    leaked, unknown = guard.compare(workshop.weights, suite.prompts)
     extra = {
         "recorded_judgments": {v.name: len(usable_records(v.judgments, repeats)) for v in cast.recorded},
         "judge_names": list(cast.names),
         "asked_judges": [bench.judge.name for bench in cast.benches],
         "fingerprints": workshop.fingerprints,
         "warnings": workshop.warnings,
-        "notes": [*notes, *workshop.notes(job)],
+        "notes": [*notes, *workshop.notes(job), *unknown],
+        "leakage": leaked.as_json() if leaked is not None else None,
         "limit": options.limit,
     }
     return job, cast, to_manifest(job, fingerprints=extra), workshop
@@ -93,7 +113,17 @@ def _spec(suite: Suite, options: Options, role: Any, resolve: Resolve) -> Spec:
     text = given or (suite.candidate if role == "candidate" else suite.baseline)
     if text is None:
         raise InputError(f"the suite {suite.name!r} names no {role}; add --{role} SPEC")
-    return resolve(parse(text, role=role, folder=Path() if given else suite.folder))
+    found = resolve(parse(text, role=role, folder=Path() if given else suite.folder))
+    if found.kind == "reward":
+        raise InputError(f"{text!r} is a reward model, which answers nothing; it can be a judge, not a {role}")
+    return found
+
+
+def _judging(spec: Spec) -> Spec:
+    """A resolved judge. Raises InputError where a recipe made something that cannot judge."""
+    if spec.kind == "hf":
+        raise InputError(f"{spec.text!r} is no reward model, so it cannot be a judge; name a recipe of kind reward")
+    return spec
 
 
 def _judges(suite: Suite, options: Options) -> tuple[Spec, ...]:
@@ -129,13 +159,24 @@ def _unused_verdicts(cast: Cast, job: Job) -> list[str]:
 
 
 class Workshop:
-    """Builds contestants and judges from specs, each endpoint, cache and checkpoint opened once."""
+    """Builds contestants and judges from specs, each endpoint, cache and checkpoint opened once.
 
-    def __init__(self, *, concurrency: int, meter: Meter, say: Callable[[str], None]) -> None:
-        self.concurrency, self.meter, self._say = concurrency, meter, say
+    `weights` holds the folders of the local contestants by role.
+    """
+
+    def __init__(
+        self,
+        *,
+        concurrency: int,
+        meter: Meter,
+        say: Callable[[str], None],
+        given: Mapping[str, Given] | None = None,
+    ) -> None:
+        self.concurrency, self.meter, self._say, self._given = concurrency, meter, say, given or {}
         self._prices = prices()
         self.fingerprints: dict[str, str] = {}
         self.warnings: dict[str, list[str]] = {}
+        self.weights: dict[str, guard.Weights] = {}
         self._cache: ReplyCache | None = None
         self._limits = Limits(concurrency=concurrency)
         self._models: dict[str, ApiModel] = {}
@@ -160,6 +201,9 @@ class Workshop:
         return cast
 
     def _contestant(self, spec: Spec, role: Any, suite: Suite) -> Contestant:
+        if role in self._given:
+            self.fingerprints[role] = self._given[role].fingerprint
+            return self._given[role].contestant
         if spec.kind == "recorded":
             self.fingerprints[role] = file_sha256(spec.path)
             return load_responses(spec.path, role, suite.prompts)
@@ -176,8 +220,12 @@ class Workshop:
         base_text, adapter_text = spec.parts
         base = locate(base_text, spec.text)
         adapter = locate(adapter_text, spec.text) if adapter_text else None
+        base_sha256 = checkpoint.fingerprint(base)
+        problems = loadable(base, adapter, base_sha256)
+        if problems:
+            raise InputError(problems)
         self.fingerprints[name] = checkpoint.pair_fingerprint(
-            checkpoint.fingerprint(base), checkpoint.fingerprint(adapter) if adapter else None
+            base_sha256, checkpoint.fingerprint(adapter) if adapter else None
         )
         self.warnings[name] = _unfinished(base, adapter)
         return base, adapter
@@ -196,7 +244,7 @@ class Workshop:
         )
 
     def _local(self, spec: Spec, role: str, seed: int) -> Contestant:
-        base, adapter = self._weights(spec, role)
+        base, adapter = self.weights[role] = self._weights(spec, role)
         from harness.models.huggingface import LocalContestant
 
         return LocalContestant(
@@ -255,12 +303,9 @@ class Workshop:
 
 
 def _unfinished(base: Path, adapter: Path | None) -> list[str]:
+    """What manifests say that a reader must know: where training ended, and whose weights these are."""
     manifests = [checkpoint.find(path) for path in (base, adapter) if path is not None]
-    return [
-        f"unfinished training: {made.name} stands at {made.progress}"
-        for made in manifests
-        if made and not made.complete
-    ]
+    return [made.standing for made in manifests if made is not None and made.standing is not None]
 
 
 def carry_out(job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress) -> Stop | None:

@@ -54,6 +54,17 @@ class LocalContestant:
         }
         self._loaded: tuple[Any, Any] | None = None
 
+    @classmethod
+    def of(cls, model: Any, tokenizer: Any, *, fingerprint: str, seed: int) -> LocalContestant:
+        """A model that is in memory already, in evaluation mode, and its tokenizer, which pads on the left.
+
+        Nothing of it is cached: a model that is being trained has gone on when the cache is asked again.
+        """
+        made = cls(base=Path(), adapter=None, fingerprint=fingerprint, seed=seed, cache=None, meter=Meter())
+        made._device = Device(name=model.device.type, dtype=str(model.dtype).removeprefix("torch."))
+        made._loaded = model, tokenizer
+        return made
+
     async def answer(self, questions: Sequence[Question], done: Done) -> None:
         """Answer every question, turn by turn, in batches of like length. Raises InputError where one does not fit."""
         talks = [_Talk(question) for question in questions]
@@ -115,7 +126,17 @@ class LocalContestant:
         tokenizer = self._loaded[1]
         chat = [{"role": message.role, "content": message.content} for message in messages]
         if tokenizer.chat_template:
-            encoded = tokenizer.apply_chat_template(chat, add_generation_prompt=True, tokenize=True, return_dict=True)
+            from jinja2 import TemplateError
+
+            try:
+                encoded = tokenizer.apply_chat_template(
+                    chat, add_generation_prompt=True, tokenize=True, return_dict=True
+                )
+            except TemplateError as error:
+                raise InputError(
+                    f"the model's chat template refuses a prompt that begins {messages[0].content[:40]!r}: {error}; "
+                    "leave out what it cannot take (a system prompt, most often)"
+                ) from None
             return list(encoded["input_ids"])
         return list(tokenizer("\n".join(message.content for message in messages) + "\n")["input_ids"])
 

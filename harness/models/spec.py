@@ -34,7 +34,7 @@ _ROLES: dict[Kind, tuple[Role, ...]] = {
     "hf": ("candidate", "baseline"),
     "reward": ("judge",),
     "recorded": ("candidate", "baseline", "judge"),
-    "recipe": ("candidate", "baseline"),
+    "recipe": ("candidate", "baseline", "judge"),
     "rubric": ("judge",),
     "control": ("judge",),
 }
