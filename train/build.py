@@ -1,38 +1,44 @@
-"""Turns a recipe into a checkpoint, once: a second process waits for the first, an interrupted build leaves nothing.
+"""Turns a recipe into a checkpoint, once: a second process waits for the first, an interrupted training goes on.
 
-A checkpoint is built in a hidden sibling of its place, gets its manifest last and is moved there whole.
+A checkpoint is made in its own place. Every saved step there has a manifest of its own; the one at the top is written
+last, so its presence means that the training has ended and that the weights beside it are whole.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
+import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 from harness import checkpoint
-from harness.checkpoint import Base, Data, Manifest
-from harness.errors import HarnessError, InputError, Problem
+from harness.checkpoint import Base, Data, File, Manifest
+from harness.errors import HarnessError, InputError, Problem, RunStopped
+from harness.job import git_state
+from harness.leakage import FILE, TrainingIndex, join
 from harness.models.weights import locate
-from train import data
-from train.outcome import Trained
-from train.recipe import Recipe, SftKeys, load
+from train import data, saved
+from train.data import TrainingData
+from train.keys import TunedKeys
+from train.outcome import Setting, Stand, Used
+from train.recipe import Recipe, load
 from train.steady import patient_threads
 
 OnProgress = Callable[[str, int, int], None]
+Say = Callable[[str], None]
 NEEDED = ("torch", "transformers", "peft", "trl", "datasets", "accelerate")
-VERSIONS = ("torch", "transformers", "tokenizers", "peft", "trl")
+VERSIONS = ("torch", "transformers", "tokenizers", "peft", "trl", "accelerate")
+HISTORY, PLOT = saved.HISTORY, "loss.png"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class _Built:
+class Built:
     """A checkpoint on disk: its folder, what names it in a manifest, its fingerprint, the spec that loads it."""
 
     folder: Path
@@ -41,47 +47,99 @@ class _Built:
     spec: str
 
 
-def ensure(path: Path, *, checkpoints: Path, on_progress: OnProgress) -> str:
-    """The hf spec of a recipe's checkpoint under `checkpoints`; what does not exist yet is built, the base first.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Yard:
+    """Where checkpoints are built, who is told of it, and which recipes wait for this one."""
 
-    `on_progress` gets a stage's name and the steps done and planned of it. Raises InputError where the recipe or a
-    checkpoint it rests on is wrong, HarnessError where the training libraries are missing or nothing can be written.
+    checkpoints: Path
+    on_progress: OnProgress
+    say: Say
+    above: tuple[Path, ...] = ()
+
+
+def ensure(path: Path, *, checkpoints: Path, on_progress: OnProgress, say: Say = lambda _: None) -> str:
+    """The spec of a recipe's checkpoint under `checkpoints`: hf/…, or reward/… for a reward model.
+
+    What does not exist yet is built, the base first; a training that was interrupted goes on. `on_progress` gets a
+    stage's name and the steps done and planned of it. Raises InputError where the recipe or a checkpoint it rests on is
+    wrong, HarnessError where the training libraries are missing, RunStopped where the machine fails.
     """
-    return _ensure(path, checkpoints.resolve(), on_progress, ()).spec
+    yard = Yard(checkpoints=checkpoints.resolve(), on_progress=on_progress, say=say)
+    return built(load(path), yard, resume=True).spec
 
 
-def _ensure(path: Path, checkpoints: Path, on_progress: OnProgress, above: tuple[Path, ...]) -> _Built:
-    """Build one recipe where needed; `above` are the recipes that wait for it."""
-    recipe = load(path)
-    if path.resolve() in above:
-        raise InputError([Problem(path=str(path), what="rests on itself as its base; name another base")])
-    base = _base(recipe, checkpoints, on_progress, (*above, path.resolve()))
-    place = checkpoints / recipe.folder_name(base.sha256 if base else None)
-    if not place.exists():
+def built(recipe: Recipe, yard: Yard, *, resume: bool) -> Built:
+    """The checkpoint of a recipe, built first where it is not there. Raises as `ensure`.
+
+    Without `resume` an unfinished training in its place is an error that names the way on.
+    """
+    if recipe.path.resolve() in yard.above:
+        raise InputError([Problem(path=str(recipe.path), what="rests on itself as its base; name another base")])
+    below = replace(yard, above=(*yard.above, recipe.path.resolve()))
+    base, parent = rests_on(recipe, below)
+    place = yard.checkpoints / recipe.folder_name(base.sha256 if base else None, parent.sha256 if parent else None)
+    if not is_done(place):
         _require_libraries(recipe)
-        with _alone(place, recipe.keys.name, on_progress):
-            if not place.exists():
-                _build(recipe, base, place, on_progress)
+        with _alone(place, recipe.keys.name, yard.on_progress):
+            if not is_done(place):
+                if not resume and saved.steps(place):
+                    raise InputError(_unfinished(place))
+                _train(recipe, base, parent, place, below)
     problems = checkpoint.verify(place)
     if problems:
         raise InputError([*problems, Problem(path=str(place), what="delete this folder; the next run builds it anew")])
-    spec = f"{base.spec}+{place}" if base else f"hf/{place}"
-    return _Built(folder=place, named=recipe.keys.name, sha256=checkpoint.fingerprint(place), spec=spec)
+    return Built(
+        folder=place, named=recipe.keys.name, sha256=checkpoint.fingerprint(place), spec=_spec(recipe, base, place)
+    )
 
 
-def _base(recipe: Recipe, checkpoints: Path, on_progress: OnProgress, above: tuple[Path, ...]) -> _Built | None:
-    if not isinstance(recipe.keys, SftKeys):
-        return None
-    kind, _, given = recipe.keys.base.partition("/")
+def is_done(place: Path) -> bool:
+    """Whether a recipe's training in this folder has ended."""
+    return (place / checkpoint.MANIFEST).is_file()
+
+
+def rests_on(recipe: Recipe, yard: Yard) -> tuple[Built | None, Built | None]:
+    """The base of a recipe and the adapter that it goes on with, both built where needed."""
+    keys = recipe.keys
+    if not isinstance(keys, TunedKeys):
+        return None, None
+    base = _found(recipe, "base", keys.base, yard)
+    parent = _found(recipe, "parent", keys.parent, yard) if keys.parent else None
+    if parent and not (parent.folder / checkpoint.ADAPTER_WEIGHTS).is_file():
+        what = f"parent: {keys.parent!r} is no adapter; name one, or give it as 'base'"
+        raise InputError([Problem(path=str(recipe.path), what=what)])
+    if parent and (made := checkpoint.find(parent.folder)) and made.base and base and made.base.sha256 != base.sha256:
+        what = f"parent: {keys.parent!r} was trained on another base ({made.base.spec}); name that one as 'base'"
+        raise InputError([Problem(path=str(recipe.path), what=what)])
+    return base, parent
+
+
+def _found(recipe: Recipe, key: str, text: str, yard: Yard) -> Built:
+    kind, _, given = text.partition("/")
     if kind == "recipe":
-        built = _ensure(recipe.file(given), checkpoints, on_progress, above)
-        if "+" in built.spec:
-            what = f"base: {given!r} is itself an adapter; name the recipe of a whole model"
+        made = built(load(recipe.file(given)), yard, resume=True)
+        if key == "base" and (made.folder / checkpoint.ADAPTER_WEIGHTS).is_file():
+            what = f"base: {given!r} is itself an adapter; name the recipe of a whole model, and this one as 'parent'"
             raise InputError([Problem(path=str(recipe.path), what=what)])
-        return built
+        return made
     near = recipe.file(given)
-    folder = near.resolve() if near.is_dir() else locate(given, recipe.keys.base)
-    return _Built(folder=folder, named=recipe.keys.base, sha256=checkpoint.fingerprint(folder), spec=f"hf/{folder}")
+    folder = near.resolve() if near.is_dir() else locate(given, text)
+    return Built(folder=folder, named=text, sha256=checkpoint.fingerprint(folder), spec=f"hf/{folder}")
+
+
+def _indexed(made: Built) -> bool:
+    return (made.folder / FILE).is_file()
+
+
+def _spec(recipe: Recipe, base: Built | None, place: Path) -> str:
+    adapts = isinstance(recipe.keys, TunedKeys) and recipe.keys.adapts
+    loaded = f"{base.folder}+{place}" if adapts and base else str(place)
+    return f"{'reward' if recipe.keys.kind == 'reward' else 'hf'}/{loaded}"
+
+
+def _unfinished(place: Path) -> str:
+    at = checkpoint.read(saved.steps(place)[-1]).progress
+    return f"{place} holds an unfinished training at {at}; go on with --resume, or delete the folder"
 
 
 def _require_libraries(recipe: Recipe) -> None:
@@ -111,77 +169,136 @@ def _alone(place: Path, name: str, on_progress: OnProgress) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _build(recipe: Recipe, base: _Built | None, place: Path, on_progress: OnProgress) -> None:
-    from safetensors import SafetensorError
-
-    for left in place.parent.glob(f".{place.name}.building-*"):
-        shutil.rmtree(left, ignore_errors=True)
-    try:
-        building = Path(tempfile.mkdtemp(prefix=f".{place.name}.building-", dir=place.parent))
-        try:
-            _train(recipe, base, building, on_progress)
-            building.rename(place)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise HarnessError(f"{place}: cannot be built: {reason}; mend that and run again") from error
-
-
-def _train(recipe: Recipe, base: _Built | None, building: Path, on_progress: OnProgress) -> None:
-    """Train into the folder `building` and write history and manifest there, the manifest last."""
+def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path, yard: Yard) -> None:
+    """Train in the folder `place`, and write index, history, plot and, last, the manifest there."""
     patient_threads()
+    from train.arguments import setting
+    from train.evaluate import built_by, looks
+    from train.loop import Task, train
+    from train.plot import plot
+
+    name = recipe.keys.name
+    run = setting(recipe.keys)
     examples = data.load(recipe)
-    stage = f"training {recipe.keys.name}"
-    on_progress(stage, 0, 1)
-
-    def step(done: int, planned: int) -> None:
-        on_progress(stage, done, planned)
-
-    if isinstance(recipe.keys, SftKeys):
-        from train.sft import sft
-
-        assert base is not None
-        trained = sft(recipe.keys, examples, base.folder, building, step)
-    else:
-        from train.pretrain import pretrain
-
-        trained = pretrain(recipe.keys, examples, building, step)
-    (building / "history.json").write_text(json.dumps(list(trained.history), indent=1) + "\n", encoding="utf-8")
-    _settle(building)
-    checkpoint.write(building, _manifest(recipe, base, building, examples, trained))
-
-
-def _manifest(
-    recipe: Recipe, base: _Built | None, building: Path, examples: data.Examples, trained: Trained
-) -> Manifest:
-    weights = checkpoint.weights_sha256(building)
-    counted = Data(
-        sha256=examples.sha256, planned=examples.planned, actual=trained.examples, held_out=examples.held_out
+    yard.on_progress(f"training {name}", 0, 1)
+    place.mkdir(parents=True, exist_ok=True)
+    resume = saved.resumable(place, recipe.resolved(), examples.sha256)
+    if resume:
+        yard.say(f"{name}: goes on from {checkpoint.read(resume).progress}")
+    notary = Notary(recipe, base, parent, run, examples, place)
+    notary.write_index(parent)
+    look = None
+    if recipe.keys.evaluate:
+        build = built_by(lambda other: built(other, yard, resume=True).spec)
+        look = looks(recipe, base.spec if base else None, place, build, yard.say)
+    os.environ["TENSORBOARD_LOGGING_DIR"] = str(place / "logs")
+    task = Task(
+        keys=recipe.keys,
+        data=examples,
+        run=run,
+        base=base.folder if base else None,
+        parent=parent.folder if parent else None,
+        place=place,
+        resume=resume,
+        begin=notary.begin,
+        finish=notary.finish,
+        step=lambda done, planned: yard.on_progress(f"training {name}", done, planned),
+        say=yard.say,
+        look=look,
     )
-    return Manifest(
-        name=recipe.keys.name,
-        kind=recipe.keys.kind,
-        base=Base(spec=base.named, sha256=base.sha256) if base else None,
-        sha256=weights,
-        adapter_sha256=weights if base else None,
-        tokenizer_sha256=checkpoint.tokenizer_sha256(building),
-        chat_template_sha256=checkpoint.chat_template_sha256(building),
-        steps_done=trained.steps,
-        steps_planned=trained.planned,
-        epochs=trained.epochs,
-        data=counted,
-        seed=recipe.keys.seed,
-        device=trained.device,
-        versions={name: version(name) for name in VERSIONS},
-        recipe=recipe.resolved(),
-    )
+    try:
+        stand, history = train(task)
+        history.write(place / HISTORY)
+        kept = stand.weights_step
+        plot(history.rows, f"{name}, {stand.steps} of {stand.planned} steps", kept, place / PLOT)
+        saved.settle(place)
+        saved.forget_state(saved.steps(place))
+        notary.finish(place, stand)
+    except OSError as error:
+        raise RunStopped(f"{place}: cannot be written: {error.strerror or error}; free some room, then go on") from None
 
 
-def _settle(folder: Path) -> None:
-    """Have every file on disk, and readable like any other, before the manifest says that they are whole."""
-    folder.chmod(0o755)
-    for file in folder.iterdir():
-        file.chmod(0o644)
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
+class Notary:
+    """Writes the manifests of a training: of each saved step, and of its end."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        base: Built | None,
+        parent: Built | None,
+        run: Setting,
+        examples: TrainingData,
+        place: Path,
+    ) -> None:
+        self._recipe, self._base, self._parent, self._run, self._place = recipe, base, parent, run, place
+        self._examples, self._sha256 = examples, examples.sha256
+        self._index_sha256: str | None = None
+        self._used: Used | None = None
+
+    def write_index(self, parent: Built | None) -> None:
+        """Write the index of the training examples, and of what the weights in this folder were trained on before."""
+        keys = self._recipe.keys
+        # An adapter is never without its base, whose own index is read beside it; other weights hold all of it.
+        within = self._base if isinstance(keys, TunedKeys) and not keys.adapts else None
+        earlier = [TrainingIndex.load(made.folder / FILE) for made in (within, parent) if made and _indexed(made)]
+        index = join([*earlier, self._examples.index()]) if earlier else self._examples.index()
+        index.save(self._place / FILE)
+        with (self._place / FILE).open("rb") as file:
+            self._index_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def begin(self, used: Used) -> None:
+        """Take down what of the planned examples the trainer got."""
+        self._used = used
+
+    def finish(self, folder: Path, stand: Stand) -> None:
+        """Write the manifest of a folder whose weights are on disk."""
+        adapts = (folder / checkpoint.ADAPTER_WEIGHTS).is_file()
+        weights = checkpoint.weights_sha256(folder)
+        keys = self._recipe.keys
+        checkpoint.write(
+            folder,
+            Manifest(
+                name=keys.name,
+                kind=keys.kind,
+                base=Base(spec=self._base.named, sha256=self._base.sha256) if self._base else None,
+                parent=Base(spec=self._parent.named, sha256=self._parent.sha256) if self._parent else None,
+                sha256=weights,
+                adapter_sha256=weights if adapts else None,
+                tokenizer_sha256=checkpoint.tokenizer_sha256(folder),
+                chat_template_sha256=checkpoint.chat_template_sha256(folder),
+                config_sha256=checkpoint.config_sha256(folder),
+                steps_done=stand.steps,
+                steps_planned=stand.planned,
+                epochs=round(stand.epochs, 6),
+                epochs_planned=round(stand.epochs_planned, 6),
+                weights_step=stand.weights_step,
+                ended=stand.ended,
+                data=self._data(),
+                seed=keys.seed,
+                device=self._run.device,
+                precision=self._run.precision,
+                metrics=dict(stand.metrics),
+                state=saved.state_of(folder) if folder != self._place else {},
+                versions={name: version(name) for name in VERSIONS},
+                git=git_state(),
+                created=datetime.now(UTC).isoformat(timespec="seconds"),
+                recipe=self._recipe.resolved(),
+            ),
+        )
+
+    def _data(self) -> Data:
+        assert self._used is not None
+        used, examples = self._used, self._examples
+        names: Sequence[str] = tuple(examples.planned)
+        return Data(
+            sha256=self._sha256,
+            index_sha256=self._index_sha256,
+            planned=sum(examples.planned.values()),
+            actual=sum(used.actual.values()),
+            held_out=examples.held_out,
+            truncated=used.truncated,
+            dropped=used.dropped,
+            validation=len(examples.validation),
+            files=tuple(File(name=f.name, sha256=f.sha256, examples=f.examples) for f in examples.files),
+            sources={name: {"planned": examples.planned[name], "actual": used.actual.get(name, 0)} for name in names},
+        )

@@ -1,7 +1,7 @@
-"""Training examples: made by the kitchen world or read from JSONL, never one that is held out.
+"""From a recipe to its training data: sources read, held-out prompts left out, sampled, mixed, and counted.
 
-A line of a file holds {"prompt", "response"}, or {"messages": [{"role", "content"}, …]} that end with the assistant, or
-{"text"} for pretraining. Every problem of the files is found at once.
+Examples whose prompt stands in the held-out files, exactly or nearly (by the leakage guard's own measure), are never
+trained on. What the ratios ask for is planned; `require_as_planned` stops a training that would get something else.
 """
 
 from __future__ import annotations
@@ -9,118 +9,195 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, Problem
+from harness.leakage import TrainingExample, TrainingIndex, normal
+from harness.leakage.nearest import nearest
 from harness.records import read_lines
-from judges.types import Message
-from train.kitchen import corpus
-from train.normal import normal
+from train.examples import Example, Origin, Wanted, read
+from train.keys import DpoKeys, PartKeys, RewardKeys
+from train.mix import Drawn, Source, Stage, laid_out, mixed, sample
 from train.recipe import Recipe
 
-ROLES = ("system", "user", "assistant")
+TOLERANCE = 0.01
+"""How far the actual count may be from the planned one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Example:
-    """One answer and the messages before it; plain text has none."""
+class TrainingData:
+    """What a recipe trains on, in order, and what it is validated on.
 
-    prompt: tuple[Message, ...]
-    answer: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Examples:
-    """The examples of a recipe. `planned` counts what its data hold, `held_out` what was left out of them."""
+    `planned` counts by source; `held_out` what was left out as known to the held-out files. `ordered` says that the
+    order is the curriculum's, `epochs` of them laid out one after the other.
+    """
 
     rows: tuple[Example, ...]
-    planned: int
+    validation: tuple[Example, ...]
+    planned: Mapping[str, int]
     held_out: int
+    files: tuple[Origin, ...]
+    ordered: bool
 
     @property
     def sha256(self) -> str:
         """SHA-256 over the examples in order."""
-        lines = ([*[(m.role, m.content) for m in row.prompt], row.answer] for row in self.rows)
-        return hashlib.sha256("\n".join(json.dumps(line) for line in lines).encode()).hexdigest()
+        digest = hashlib.sha256()
+        for row in self.rows:
+            told = [[(m.role, m.content) for m in row.prompt], row.answer, row.rejected]
+            digest.update(json.dumps(told).encode() + b"\n")
+        return digest.hexdigest()
+
+    def index(self) -> TrainingIndex:
+        """The compact index of what users ask in them, for the leakage guard."""
+        return TrainingIndex.build(
+            TrainingExample(file=row.file, line=row.line, turns=row.user_turns) for row in self.rows
+        )
 
 
-def load(recipe: Recipe) -> Examples:
-    """The training examples of a recipe. Raises InputError with every problem of its files."""
-    data = recipe.keys.data
-    held_out = frozenset(held_out_prompts([recipe.file(given) for given in data.held_out]))
-    if data.generator is None:
-        return _read([recipe.file(given) for given in data.files], held_out)
-    make = corpus.pretraining if data.generator == "kitchen_corpus" else corpus.requests
-    made = make(random.Random(f"{data.generator} {recipe.keys.seed}"), data.examples or 0, held_out)
-    rows = tuple(Example(prompt=_asked(chat.user), answer=chat.assistant) for chat in made.chats)
-    return Examples(rows=rows, planned=len(rows) + made.dropped, held_out=made.dropped)
+def load(recipe: Recipe) -> TrainingData:
+    """The training data of a recipe. Raises InputError with every problem of its files."""
+    keys, folder = recipe.keys, recipe.path.parent
+    data = keys.data
+    wanted = Wanted(pairs=isinstance(keys, DpoKeys | RewardKeys), stratify=data.stratify)
+    parts = data.mix or [PartKeys.model_construct(**{**_of_source(data), "name": "data"})]
+    known = TrainingIndex.build(held_out(folder, data.held_out)) if data.held_out else None
+    sources: list[Source] = []
+    files: list[Origin] = []
+    left_out = 0
+    for part in parts:
+        rng = random.Random(f"{part.name} {part.generator} {keys.seed}")
+        rows, origins = read(part, folder, replace(wanted, source=part.name), rng)
+        kept = without(rows, known)
+        left_out += len(rows) - len(kept)
+        files += origins
+        sources.append(Source(name=part.name, rows=kept, ratio=part.ratio, repeat=part.repeat))
+    rng = random.Random(f"draw {keys.seed}")
+    sources, validation, more = _validation(recipe, sources, wanted, known, rng)
+    drawn = _drawn(recipe, sources, rng)
+    if not drawn.rows:
+        what = "leaves no example to train on; add some that are not held out"
+        raise InputError([Problem(path=str(recipe.path), what=what)])
+    return TrainingData(
+        rows=drawn.rows,
+        validation=validation,
+        planned=drawn.planned,
+        held_out=left_out,
+        files=(*files, *more),
+        ordered=bool(data.curriculum),
+    )
 
 
-def held_out_prompts(files: Sequence[Path]) -> Iterator[str]:
-    """Every turn of every prompt in prompts files, in its normal form."""
-    for _, _, value in _lines(files):
-        turns = [value.get("prompt"), *(value.get("turns") or [])]
-        yield from (normal(turn) for turn in turns if isinstance(turn, str))
-
-
-def _asked(user: str | None) -> tuple[Message, ...]:
-    return () if user is None else (Message(role="user", content=user),)
-
-
-def _read(files: Sequence[Path], held_out: frozenset[str]) -> Examples:
-    rows: list[Example] = []
-    problems: list[Problem] = []
-    for file, line, value in _lines(files):
-        example = _example(value)
-        if isinstance(example, str):
-            problems.append(Problem(path=str(file), line=line, what=example))
-        else:
-            rows.append(example)
+def require_as_planned(planned: Mapping[str, int], actual: Mapping[str, int], where: str) -> None:
+    """Raise InputError where a source, or all together, gives more than 1 % more or fewer examples than planned."""
+    both = {name: (planned.get(name, 0), actual.get(name, 0)) for name in (*planned, *actual)}
+    if len(both) > 1:
+        both["all sources"] = sum(planned.values()), sum(actual.values())
+    problems = [
+        Problem(
+            path=where,
+            what=f"{name}: {wanted:,} examples are planned and {got:,} would be trained on, a difference of more than "
+            f"1 %; {_way_out(wanted, got)}",
+        )
+        for name, (wanted, got) in both.items()
+        if abs(got - wanted) > TOLERANCE * wanted
+    ]
     if problems:
         raise InputError(problems)
-    kept = tuple(row for row in rows if not any(normal(message.content) in held_out for message in row.prompt))
-    if not kept:
-        raise InputError(
-            [Problem(path=str(files[0]), what="leaves no example to train on; add some that are not held out")]
-        )
-    return Examples(rows=kept, planned=len(rows), held_out=len(rows) - len(kept))
 
 
-def _lines(files: Sequence[Path]) -> Iterator[tuple[Path, int, dict[str, Any]]]:
+def held_out(folder: Path, files: Sequence[str]) -> Iterator[TrainingExample]:
+    """Every turn of every prompt in prompts files. Raises InputError with every line that cannot be read."""
     problems: list[Problem] = []
-    for file in files:
-        for line, value in read_lines(file):
+    for given in files:
+        for line, value in read_lines(folder / given):
             if isinstance(value, Problem):
                 problems.append(value)
-            else:
-                yield file, line, value
+                continue
+            turns = [value.get("prompt"), *(value.get("turns") or [])]
+            for turn in turns:
+                if isinstance(turn, str) and turn.strip():
+                    yield TrainingExample(file=given, line=line, turns=(turn,))
     if problems:
         raise InputError(problems)
 
 
-def _example(value: dict[str, Any]) -> Example | str:
-    """The example of a line, or what is wrong with it."""
-    match value:
-        case {"text": str(text)} if text.strip():
-            return Example(prompt=(), answer=text)
-        case {"prompt": str(prompt), "response": str(response)} if prompt.strip() and response.strip():
-            return Example(prompt=_asked(prompt), answer=response)
-        case {"messages": [_, *_] as messages}:
-            return _conversation(messages)
-    return "is no example: it needs 'prompt' and 'response', or 'messages', or 'text', none of them empty"
+def without(rows: Sequence[Example], known: TrainingIndex | None) -> list[Example]:
+    """The rows whose user turns are neither exactly nor nearly in an index."""
+    if known is None:
+        return list(rows)
+    forms = [[normal(turn) for turn in row.user_turns] for row in rows]
+    distinct = list(dict.fromkeys(form for each in forms for form in each))
+    close = {form for form, found in zip(distinct, nearest(known, distinct), strict=True) if found is not None}
+    return [row for row, each in zip(rows, forms, strict=True) if not close.intersection(each)]
 
 
-def _conversation(messages: list[Any]) -> Example | str:
-    found = []
-    for message in messages:
-        match message:
-            case {"role": str(role), "content": str(content)} if role in ROLES and content.strip():
-                found.append(Message(role=role, content=content))  # type: ignore[arg-type]
-            case _:
-                return f"'messages': each needs a role of {', '.join(ROLES)} and a content, found {message!r:.60}"
-    if found[-1].role != "assistant":
-        return f"'messages' must end with the assistant's, found {found[-1].role!r}"
-    return Example(prompt=tuple(found[:-1]), answer=found[-1].content)
+def _of_source(data: Any) -> dict[str, Any]:
+    """The keys of `data` that say where its one source is."""
+    return {name: getattr(data, name) for name in PartKeys.model_fields if hasattr(data, name)} | {
+        "ratio": None,
+        "repeat": False,
+    }
+
+
+def _validation(
+    recipe: Recipe, sources: list[Source], wanted: Wanted, known: TrainingIndex | None, rng: random.Random
+) -> tuple[list[Source], tuple[Example, ...], list[Origin]]:
+    """The sources without what validation takes of them, the validation examples, and files read for them alone."""
+    keys = recipe.keys.data.validation
+    if keys is None:
+        return sources, (), []
+    if keys.share is None:
+        own = random.Random(f"validation {keys.generator} {recipe.keys.seed}")
+        rows, origins = read(keys, recipe.path.parent, replace(wanted, stratify=None, source="validation"), own)
+        trained = {_told(row) for source in sources for row in source.rows}
+        # A loss on examples that are trained on would say nothing; made ones repeat by chance, so they are left out.
+        apart = [row for row in without(rows, known) if _told(row) not in trained]
+        if not apart:
+            what = "data.validation: all of its examples stand in the training data too; give others"
+            raise InputError([Problem(path=str(recipe.path), what=what)])
+        return sources, tuple(apart), origins
+    left, taken = [], []
+    for source in sources:
+        count = max(1, round(keys.share * len(source.rows)))
+        rows = sample(source.rows, count, rng, stratified=wanted.stratify is not None)
+        asked = {_asked(row) for row in rows}
+        # All examples of a prompt go together: one that is trained on elsewhere would be no validation.
+        taken += [row for row in source.rows if _asked(row) in asked]
+        left.append(replace(source, rows=[row for row in source.rows if _asked(row) not in asked]))
+    return left, tuple(taken), []
+
+
+def _drawn(recipe: Recipe, sources: Sequence[Source], rng: random.Random) -> Drawn:
+    data, stratified = recipe.keys.data, recipe.keys.data.stratify is not None
+    if not data.curriculum:
+        return mixed(sources, data.sample_ratio, rng, stratified=stratified)
+    stages = [Stage(start=stage.start, ratios=stage.ratios) for stage in data.curriculum]
+    epochs = recipe.keys.training.epochs or 1.0
+    return laid_out(sources, stages, data.sample_ratio, epochs, rng, stratified=stratified)
+
+
+def _told(row: Example) -> tuple[Any, ...]:
+    return row.prompt, row.answer, row.rejected
+
+
+def _asked(row: Example) -> Any:
+    return row.prompt or row.answer
+
+
+def _way_out(wanted: int, got: int) -> str:
+    if got < wanted:
+        return (
+            "lower its ratio or 'sample_ratio', give it 'repeat: true', or raise 'training.max_length' where examples "
+            "lose their answer"
+        )
+    return "look at 'sample_ratio' and the ratios of 'mix'"
+
+
+def counted(rows: Sequence[Example]) -> dict[str, int]:
+    """How many rows each source has."""
+    return dict(Counter(row.source for row in rows))

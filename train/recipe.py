@@ -8,132 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import yaml
+from pydantic import ValidationError
 
+from harness import suite as suites
 from harness.errors import InputError, Problem
-from harness.yamlfile import LineOf, load_yaml, problems_of
-
-Count = Annotated[int, Field(ge=1, strict=True)]
-Rate = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
-Decay = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+from harness.yamlfile import LineOf, describe, load_yaml, problems_of
+from train.keys import KINDS, AnyKeys, SourceKeys, TunedKeys
 
 _WORLD = Path(__file__).parent / "kitchen"
-
-
-class Keys(BaseModel):
-    """A mapping of a recipe: unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class DataKeys(Keys):
-    """Where examples come from: JSONL `files`, or a `generator` of the kitchen world and how many `examples` it makes.
-
-    Prompts that stand in the `held_out` files (prompts JSONL) are kept out of the training data.
-    """
-
-    generator: Literal["kitchen_corpus", "kitchen_requests"] | None = None
-    examples: Count | None = None
-    files: list[str] = Field(default_factory=list)
-    held_out: list[str] = Field(default_factory=list)
-
-    @model_validator(mode="after")
-    def _one_source(self) -> DataKeys:
-        if (self.generator is None) == (not self.files):
-            raise ValueError("give either 'generator' or 'files'")
-        if (self.generator is None) != (self.examples is None):
-            raise ValueError("'examples' goes with 'generator': how many it makes")
-        return self
-
-
-class ModelKeys(Keys):
-    """The shape of a Llama model that starts from nothing."""
-
-    hidden_size: Count
-    intermediate_size: Count
-    layers: Count
-    heads: Count
-    context: Count
-    initializer_range: Annotated[float, Field(gt=0, le=1)] = 0.02
-
-    @model_validator(mode="after")
-    def _heads_fit(self) -> ModelKeys:
-        if self.hidden_size % (2 * self.heads):
-            raise ValueError("'hidden_size' must be a multiple of twice 'heads'")
-        return self
-
-
-class TokenizerKeys(Keys):
-    """A byte-level BPE tokenizer, trained on the corpus."""
-
-    vocab_size: Annotated[int, Field(ge=300, le=65536, strict=True)]
-
-
-class TrainingKeys(Keys):
-    """How long and how fast. The rate falls to zero on a cosine after its warm-up; longer examples are cut (tokens)."""
-
-    batch_size: Count
-    max_length: Annotated[int, Field(ge=8, strict=True)] = 512
-    learning_rate: Rate
-    warmup_steps: Annotated[int, Field(ge=0, strict=True)] = 0
-    weight_decay: Decay = 0.0
-
-
-class PretrainTraining(TrainingKeys):
-    """`steps` batches of `batch_size` examples, the data seen as often as that takes."""
-
-    steps: Count
-
-
-class SftTraining(TrainingKeys):
-    """`epochs` passes over the data."""
-
-    epochs: Count
-
-
-class LoraKeys(Keys):
-    """The adapter: rank, scale, dropout, and which linear layers carry it ("all-linear", or their names)."""
-
-    rank: Count
-    alpha: Count
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    target_modules: Literal["all-linear"] | list[str] = "all-linear"
-
-
-class RecipeKeys(Keys):
-    """What recipes of every kind have. Training runs on the CPU with `threads` threads unless `device` says so."""
-
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    seed: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
-    data: DataKeys
-    device: Literal["cpu", "cuda", "mps", "auto"] = "cpu"
-    threads: Annotated[int, Field(ge=1, le=64, strict=True)] = 2
-
-
-class PretrainKeys(RecipeKeys):
-    """A small causal language model from nothing."""
-
-    kind: Literal["pretrain"]
-    model: ModelKeys
-    tokenizer: TokenizerKeys
-    training: PretrainTraining
-
-
-class SftKeys(RecipeKeys):
-    """A LoRA adapter, fine-tuned on a base: recipe/<file> (relative to this one) or hf/<path or hub id>."""
-
-    kind: Literal["sft"]
-    base: Annotated[str, Field(pattern=r"^(recipe|hf)/.+$")]
-    lora: LoraKeys
-    training: SftTraining
-
-
-KINDS: Mapping[str, type[PretrainKeys] | type[SftKeys]] = {"pretrain": PretrainKeys, "sft": SftKeys}
+_OPTION = "--set"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +31,7 @@ class Recipe:
     """A checked recipe and the file it was read from."""
 
     path: Path
-    keys: PretrainKeys | SftKeys
+    keys: AnyKeys
 
     def file(self, given: str) -> Path:
         """A path written in the recipe, which is relative to it."""
@@ -149,25 +39,28 @@ class Recipe:
 
     def resolved(self) -> dict[str, Any]:
         """The recipe with every default filled in, as JSON."""
-        return self.keys.model_dump(mode="json")
+        return self.keys.model_dump(mode="json", by_alias=True)
 
-    def folder_name(self, base_fingerprint: str | None) -> str:
-        """The name of its checkpoint's folder: another recipe, data file, generator or base gives another one."""
-        data = self.keys.data
-        sources = [self.file(given) for given in (*data.files, *data.held_out)]
-        if data.generator is not None:
-            sources += sorted(_WORLD.glob("*.py"))
-        resolved = self.resolved()
-        # Which files these are is told by their contents below, where they lie is not.
-        resolved["data"] |= {"files": len(data.files), "held_out": len(data.held_out)}
-        hashes = [hashlib.sha256(source.read_bytes()).hexdigest() for source in sources]
-        told = json.dumps([resolved, hashes, base_fingerprint], sort_keys=True)
+    def suite(self) -> Path | None:
+        """The file of the suite that training is evaluated with."""
+        if self.keys.evaluate is None:
+            return None
+        beside = self.file(self.keys.evaluate.suite)
+        return beside if beside.is_file() else suites.locate(self.keys.evaluate.suite)
+
+    def folder_name(self, base: str | None, parent: str | None = None) -> str:
+        """The name of its checkpoint's folder: another recipe, data file, generator, base or parent gives another one.
+
+        `base` and `parent` are fingerprints.
+        """
+        told = json.dumps([_without_places(self), list(_hashes(self)), base, parent], sort_keys=True)
         return f"{self.keys.name}-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 
 
-def load(path: Path) -> Recipe:
-    """Read a recipe. Raises InputError with every problem of it."""
+def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe, with `changes` ("key.key=value") on top. Raises InputError with every problem of it."""
     values, line_of = load_yaml(path)
+    values = changed(values, changes)
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         what = f"unknown kind {kind!r} of recipe; use one of: {', '.join(KINDS)}"
@@ -176,23 +69,115 @@ def load(path: Path) -> Recipe:
     try:
         recipe = Recipe(path=path, keys=keys_type.model_validate(values))
     except ValidationError as error:
-        raise InputError(problems_of(error, str(path), line_of, known=tuple(keys_type.model_fields))) from None
-    problems = _missing_files(recipe, line_of)
+        raise InputError(_told(error, path, line_of, changes, tuple(keys_type.model_fields))) from None
+    problems = list(_missing(recipe, line_of))
     if problems:
         raise InputError(problems)
     return recipe
 
 
-def _missing_files(recipe: Recipe, line_of: LineOf) -> list[Problem]:
-    named: list[tuple[list[int | str], str]] = [
-        (["data", key, place], given)
-        for key, listed in (("files", recipe.keys.data.files), ("held_out", recipe.keys.data.held_out))
-        for place, given in enumerate(listed)
-    ]
-    if isinstance(recipe.keys, SftKeys) and recipe.keys.base.startswith("recipe/"):
-        named.append((["base"], recipe.keys.base.removeprefix("recipe/")))
-    return [
-        Problem(path=str(recipe.path), line=line_of(where), what=f"there is no file {given!r}; check the path")
-        for where, given in named
-        if not recipe.file(given).is_file()
-    ]
+def changed(values: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
+    """The values of a recipe with "key.key=value" changes (values are YAML). Raises InputError for another form."""
+    result = deepcopy(dict(values))
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InputError(
+                f"{_OPTION} {change!r} has another form; write {_OPTION} key=value, such as training.epochs=3"
+            )
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"{_OPTION} {change!r}: {text!r} is not YAML; put quotes around it") from None
+        _place(result, key.split("."), value, change)
+    return result
+
+
+def _place(values: dict[str, Any], steps: Sequence[str], value: Any, change: str) -> None:
+    *above, last = steps
+    inner: Any = values
+    for step in above:
+        inner = inner.setdefault(step, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"{_OPTION} {change!r}: {step!r} of the recipe is no mapping; set it as a whole")
+    inner[last] = value
+
+
+def _told(
+    error: ValidationError, path: Path, line_of: LineOf, changes: Sequence[str], known: tuple[str, ...]
+) -> list[Problem]:
+    """The problems of a recipe; one that came by --set names that, not a line."""
+    if not changes:
+        return problems_of(error, str(path), line_of, known=known)
+    set_keys = {change.partition("=")[0]: change for change in changes}
+    problems = []
+    for item in error.errors():
+        where = ".".join(str(step) for step in item["loc"])
+        by = next((given for key, given in set_keys.items() if where == key or where.startswith(f"{key}.")), None)
+        what = describe(dict(item), known)
+        problems.append(
+            Problem(path=f"{_OPTION} {by}", what=what)
+            if by
+            else Problem(path=str(path), line=line_of(tuple(item["loc"])), what=what)
+        )
+    return problems
+
+
+def sources(recipe: Recipe) -> Iterator[tuple[tuple[int | str, ...], SourceKeys]]:
+    """Every source of a recipe's data, training ones first, and where it stands in the file."""
+    data = recipe.keys.data
+    if data.mix:
+        yield from ((("data", "mix", place), part) for place, part in enumerate(data.mix))
+    else:
+        yield ("data",), data
+    if data.validation is not None:
+        yield ("data", "validation"), data.validation
+
+
+def _missing(recipe: Recipe, line_of: LineOf) -> Iterator[Problem]:
+    named: list[tuple[tuple[int | str, ...], str]] = []
+    for where, source in sources(recipe):
+        named += [((*where, "files", place), given) for place, given in enumerate(source.files)]
+    named += [(("data", "held_out", place), given) for place, given in enumerate(recipe.keys.data.held_out)]
+    if isinstance(recipe.keys, TunedKeys):
+        made = {"base": recipe.keys.base, "parent": recipe.keys.parent or ""}
+        named += [((key,), text.removeprefix("recipe/")) for key, text in made.items() if text.startswith("recipe/")]
+    for where, given in named:
+        if not recipe.file(given).is_file():
+            line = line_of(where)
+            yield Problem(path=str(recipe.path), line=line, what=f"there is no file {given!r}; check the path")
+    try:
+        recipe.suite()
+    except InputError as error:
+        what = f"evaluate.suite: {error!s}"
+        yield Problem(path=str(recipe.path), line=line_of(("evaluate", "suite")), what=what)
+
+
+def _without_places(recipe: Recipe) -> dict[str, Any]:
+    """What a recipe says, without where files lie (their contents are hashed) and what changes no weight."""
+    resolved = recipe.resolved()
+    resolved.pop("log")
+    if resolved["early_stopping"] is None:
+        # Which steps are saved matters only where the best of them is put back.
+        resolved.pop("save")
+    data = resolved["data"]
+    data["held_out"] = len(data["held_out"])
+    for part in (data, *data["mix"], *([data["validation"]] if data["validation"] else [])):
+        part["files"] = len(part["files"])
+    if resolved["evaluate"]:
+        resolved["evaluate"].pop("suite")
+    return resolved
+
+
+def _hashes(recipe: Recipe) -> Iterator[str]:
+    """SHA-256 of every file that the training reads, in order."""
+    files = [recipe.file(given) for _, source in sources(recipe) for given in source.files]
+    files += [recipe.file(given) for given in recipe.keys.data.held_out]
+    if any(source.generator for _, source in sources(recipe)):
+        files += sorted(_WORLD.glob("*.py"))
+    folders = [recipe.file(source.dataset) for _, source in sources(recipe) if source.dataset]
+    files += [file for folder in folders if folder.is_dir() for file in sorted(folder.rglob("*")) if file.is_file()]
+    suite = recipe.suite()
+    for file in [*files, *([suite] if suite else [])]:
+        with file.open("rb") as stream:
+            yield hashlib.file_digest(stream, "sha256").hexdigest()

@@ -25,8 +25,8 @@ def patient_threads() -> None:
 
 
 @contextlib.contextmanager
-def steady(seed: int, threads: int) -> Iterator[None]:
-    """Seed every generator, use `threads` threads and deterministic kernels; restore them all at the end."""
+def steady(seed: int, threads: int | None, *, exact: bool = True) -> Iterator[None]:
+    """Seed every generator, use `threads` threads and, to be `exact`, deterministic kernels; restore all at the end."""
     import numpy
     import torch
 
@@ -40,8 +40,8 @@ def steady(seed: int, threads: int) -> Iterator[None]:
             random.seed(seed)
             numpy.random.seed(seed)
             torch.manual_seed(seed)
-            torch.set_num_threads(threads)
-            torch.use_deterministic_algorithms(True)
+            torch.set_num_threads(threads or before[2])
+            torch.use_deterministic_algorithms(exact)
             # It guards against reading memory before writing it, and costs a third of the time of small models.
             torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
             yield

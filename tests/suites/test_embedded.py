@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harness import suite as suites
+from harness.leakage import normal
 from judges import rubric
 from train import data, recipe
-from train.normal import normal
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("in_domain", "out_of_domain")

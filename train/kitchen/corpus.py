@@ -1,17 +1,11 @@
-"""Training data from the kitchen world: chats for both recipes and facts for the base, seeded.
-
-Requests that are held out (the suites' prompts) are left out whatever the seed draws; how many were dropped for it is
-counted.
-"""
+"""Training data from the kitchen world: chats for the base and the adapter, facts, and preference pairs, seeded."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from train.kitchen import chores, cooking
-from train.normal import normal
 
 CARE = 0.2
 """The share of careful answers among the requests that the base reads."""
@@ -28,36 +22,54 @@ class Chat:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Made:
-    """What was made, and how many more were dropped because their prompt is held out."""
+class Pair:
+    """A request or chore, a good answer to it and a worse one."""
 
-    chats: tuple[Chat, ...]
-    dropped: int
-
-
-def pretraining(rng: random.Random, count: int, held_out: Collection[str] = ()) -> Made:
-    """`count` documents for a base model: chores, requests with mostly careless answers, and facts.
-
-    `held_out` holds prompts in their normal form (`train.normal.normal`).
-    """
-    return _make(rng, count, held_out, _document)
+    prompt: str
+    chosen: str
+    rejected: str
 
 
-def requests(rng: random.Random, count: int, held_out: Collection[str] = ()) -> Made:
-    """`count` in-domain requests, each with a careful answer; `held_out` as above."""
-    return _make(rng, count, held_out, _careful)
+def pretraining(rng: random.Random, count: int) -> list[Chat]:
+    """`count` documents for a base model: chores, requests with mostly careless answers, and facts."""
+    return [_document(rng) for _ in range(count)]
 
 
-def _make(rng: random.Random, count: int, held_out: Collection[str], draw: Callable[[random.Random], Chat]) -> Made:
-    chats: list[Chat] = []
-    dropped = 0
-    while len(chats) < count:
-        chat = draw(rng)
-        if chat.user is not None and normal(chat.user) in held_out:
-            dropped += 1
-        else:
-            chats.append(chat)
-    return Made(chats=tuple(chats), dropped=dropped)
+def requests(rng: random.Random, count: int) -> list[Chat]:
+    """`count` in-domain requests, each with a careful answer."""
+    return [_careful(rng) for _ in range(count)]
+
+
+def preferences(rng: random.Random, count: int) -> list[Pair]:
+    """`count` pairs of every kind of request and chore, whose worse answer fails in one of several ways."""
+    made: list[Pair] = []
+    while len(made) < count:
+        pair = _pair(rng)
+        if pair.chosen != pair.rejected:
+            made.append(pair)
+    return made
+
+
+def _pair(rng: random.Random) -> Pair:
+    """A careful answer beside a careless one, or a right one beside a wrong one; both beside damaged ones."""
+    if rng.random() < 0.5:
+        task = chores.chore(rng)
+        other = chores.CHORES[task.kind](rng)
+        return Pair(prompt=task.text, chosen=task.answer, rejected=_worse(rng, task.answer, (other.answer,)))
+    ask = cooking.request(rng)
+    good = cooking.careful(rng, ask)
+    hasty, other_answer = cooking.careless(rng, ask), cooking.careful(rng, cooking.request(rng))
+    return Pair(prompt=ask.text, chosen=good, rejected=_worse(rng, good, (hasty, hasty, other_answer)))
+
+
+def _worse(rng: random.Random, good: str, others: tuple[str, ...]) -> str:
+    words = good.split()
+    if rng.random() < 0.6:
+        return rng.choice(others)
+    if rng.random() < 0.5:
+        return " ".join(words[: len(words) // 2])
+    rng.shuffle(words)
+    return " ".join(words)
 
 
 def _document(rng: random.Random) -> Chat:

@@ -1,0 +1,246 @@
+"""Trains: data into a trl trainer of the recipe's kind, figures before, during and after, the best put back at the end.
+
+It goes on from a saved step where one is given, and on a CPU ends with the same weights as without the break. What
+stops it (memory, a full disk, a loss that is no number) is said in a sentence; every saved step before it is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import InputError, RunStopped
+from train import saved
+from train.arguments import arguments, epochs, fits, of_kind, save_every, steps
+from train.data import TrainingData, counted, require_as_planned
+from train.examples import Example
+from train.keys import AnyKeys, DpoKeys, RewardKeys, SftKeys
+from train.opening import Opened, opened
+from train.outcome import Setting, Stand, Used
+from train.recorder import Finish, History, recorder, stand
+from train.steady import steady
+from train.tokens import encode, lengths
+from train.watched import Figures, Watch, save, watched
+
+Look = Callable[[Any], Figures]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Task:
+    """What is to be trained, on what, from where, into which folder.
+
+    `resume` is a saved step to go on from. `finish` writes a step's manifest, once `begin` was told what the trainer
+    got of the data. `look` looks at a suite; `step` gets steps done and planned, `say` a line for the reader.
+    """
+
+    keys: AnyKeys
+    data: TrainingData
+    run: Setting
+    base: Path | None
+    parent: Path | None
+    place: Path
+    resume: Path | None
+    begin: Callable[[Used], None]
+    finish: Finish
+    step: Callable[[int, int], None]
+    say: Callable[[str], None]
+    look: Callable[[bool, Any], Figures] | None = None
+
+
+def train(task: Task) -> tuple[Stand, History]:
+    """Carry out a task; the final weights stand in its folder then. Raises InputError or RunStopped."""
+    with steady(task.keys.seed, task.keys.threads, exact=task.run.device == "cpu"), _in_words(task):
+        start = opened(task.keys, task.run, task.base, task.parent, task.data.rows)
+        fits(task.keys, start.model)
+        trainer, used = _trainer(task, start)
+        task.begin(used)
+        return _trained(task, trainer)
+
+
+def _trained(task: Task, trainer: Any) -> tuple[Stand, History]:
+    history: History = trainer.history
+    if task.resume is None and task.data.validation:
+        trainer.evaluate()
+    trainer.train(resume_from_checkpoint=str(task.resume) if task.resume else None)
+    state, last = trainer.state, trainer.state.global_step
+    here = stand(state, epochs(task.keys, len(task.data.rows)), history)
+    if last < state.max_steps:
+        here = replace(here, ended=_why(task.keys))
+    best = state.best_global_step
+    if task.keys.early_stopping is not None and best and best != last:
+        trainer._load_from_checkpoint(str(task.place / f"checkpoint-{best}"))
+        task.say(f"step {best} was the best by {task.keys.early_stopping.metric}; its weights are put back")
+        here = replace(here, weights_step=best, metrics={**history.at(best)})
+    if task.look is not None:
+        trainer.model.eval()
+        whole = dict(task.look(True, trainer))
+        history.rows[-1].update({f"whole_{name}": value for name, value in whole.items()})
+        here = replace(here, metrics={**here.metrics, **{f"whole_{name}": value for name, value in whole.items()}})
+    save(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, task.place)
+    return here, history
+
+
+def _why(keys: AnyKeys) -> str | None:
+    stopping = keys.early_stopping
+    if stopping is None:
+        return None
+    return f"{stopping.metric} did not improve for {stopping.patience} looks"
+
+
+def _trainer(task: Task, start: Opened) -> tuple[Any, Used]:
+    """The trainer of a recipe's kind, and what of the data it got. Raises InputError where that is not as planned."""
+    keys, data = task.keys, task.data
+    pairs = isinstance(keys, DpoKeys | RewardKeys)
+    rows, used = (_pairs if pairs else _answers)(keys, data.rows, start.tokenizer)
+    held, _ = (_pairs if pairs else _answers)(keys, data.validation, start.tokenizer)
+    require_as_planned(data.planned, used.actual, str(task.place.name))
+    planned = steps(keys, len(rows))
+    every = save_every(keys, planned)
+    looks = bool(held) or task.look is not None
+    kind, config, extra = _kind(keys)
+    history = History.read(task.resume / saved.HISTORY) if task.resume else History()
+    trainer = watched(kind)(
+        model=start.model,
+        args=config(**arguments(keys, task.place, task.run, every, validates=looks), **of_kind(keys)),
+        train_dataset=_dataset(rows),
+        eval_dataset=_dataset(held) if held else (_dataset(rows[:1]) if looks else None),
+        processing_class=start.tokenizer,
+        peft_config=start.lora,
+        callbacks=_callbacks(task, history),
+        watch=Watch(pairs=pairs, validates=bool(held), look=_due(task)),
+        **extra,
+    )
+    trainer.history = history
+    _silence(trainer)
+    _got_all(trainer, len(rows), keys)
+    return trainer, used
+
+
+def _kind(keys: AnyKeys) -> tuple[Any, Any, dict[str, Any]]:
+    """The trainer and config classes of a kind, and what they take besides."""
+    import trl
+
+    if isinstance(keys, DpoKeys):
+        return trl.DPOTrainer, trl.DPOConfig, {}
+    if isinstance(keys, RewardKeys):
+        return trl.RewardTrainer, trl.RewardConfig, {}
+    if isinstance(keys, SftKeys) and keys.anchor is not None:
+        from train.anchored import anchored_trainer
+
+        return anchored_trainer(), trl.SFTConfig, {"anchor": keys.anchor.settings()}
+    return trl.SFTTrainer, trl.SFTConfig, {}
+
+
+def _answers(keys: AnyKeys, examples: tuple[Example, ...], tokenizer: Any) -> tuple[list[dict[str, Any]], Used]:
+    encoded = encode(tokenizer, examples, keys.training.max_length)
+    actual: dict[str, int] = {}
+    for row in encoded.rows:
+        actual[row.source] = actual.get(row.source, 0) + 1
+    rows = [{"input_ids": row.ids, "labels": row.labels} for row in encoded.rows]
+    return rows, Used(actual=actual, truncated=encoded.truncated, dropped=encoded.dropped)
+
+
+def _pairs(keys: AnyKeys, examples: tuple[Example, ...], tokenizer: Any) -> tuple[list[dict[str, Any]], Used]:
+    if examples and not tokenizer.chat_template:
+        raise InputError("the base's tokenizer has no chat template; name a base that was made for chats")
+    long = sum(length > keys.training.max_length for length in lengths(tokenizer, examples)) if examples else 0
+    rows = [
+        {
+            "prompt": [{"role": message.role, "content": message.content} for message in row.prompt],
+            "chosen": [{"role": "assistant", "content": row.answer}],
+            "rejected": [{"role": "assistant", "content": row.rejected}],
+        }
+        for row in examples
+    ]
+    return rows, Used(actual=counted(examples), truncated=long, dropped=0)
+
+
+def _dataset(rows: list[dict[str, Any]]) -> Any:
+    from datasets import Dataset
+
+    return Dataset.from_list(rows)
+
+
+def _due(task: Task) -> Look | None:
+    """Looks at the suite at the steps that the recipe names, never before the first."""
+    look, evaluate = task.look, task.keys.evaluate
+    if look is None or evaluate is None:
+        return None
+
+    def due(trainer: Any) -> Figures:
+        step = trainer.state.global_step
+        if step == 0 or (evaluate.every and step % evaluate.every):
+            return {}
+        return look(False, trainer)
+
+    return due
+
+
+def _callbacks(task: Task, history: History) -> list[Any]:
+    from transformers import EarlyStoppingCallback
+
+    keys = task.keys
+    kept = recorder(
+        history=history,
+        place=task.place,
+        keep=keys.save.keep,
+        epochs=epochs(keys, len(task.data.rows)),
+        finish=task.finish,
+        step=task.step,
+    )
+    if keys.early_stopping is None:
+        return [kept]
+    stopping = keys.early_stopping
+    return [kept, EarlyStoppingCallback(stopping.patience, stopping.min_difference)]
+
+
+def _silence(trainer: Any) -> None:
+    from transformers import PrinterCallback
+
+    # It prints every log line to standard output, which is the figures' alone.
+    trainer.remove_callback(PrinterCallback)
+
+
+def _got_all(trainer: Any, rows: int, keys: AnyKeys) -> None:
+    """Raise InputError where the trainer's own preparation lost examples or made another number of steps of them."""
+    held = trainer.train_dataset
+    got = sum(len(each) for each in held["seq_lengths"]) if keys.training.packing else len(held)
+    require_as_planned({"the trainer": rows}, {"the trainer": got}, keys.name)
+
+
+@contextlib.contextmanager
+def _in_words(task: Task) -> Iterator[None]:
+    """Turns what machines raise into one sentence that says what to change."""
+    import torch
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise RunStopped(_memory(task)) from None
+    except (OSError, SafetensorError, RuntimeError) as error:
+        text = " ".join(str(error).split())
+        if "allocate memory" in text or "out of memory" in text:
+            raise RunStopped(_memory(task)) from None
+        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "File too large" in text
+        if full or "write" in text.lower() or isinstance(error, SafetensorError | OSError):
+            raise RunStopped(f"{task.place}: cannot be written: {text[:200]}; free some room; {_kept(task)}") from None
+        raise
+
+
+def _memory(task: Task) -> str:
+    plan = task.keys.training
+    smaller = f"lower training.batch_size from {plan.batch_size} (and raise training.accumulation)"
+    if plan.batch_size == 1:
+        smaller = f"lower training.max_length from {plan.max_length}"
+    more = "" if plan.gradient_checkpointing else ", or set training.gradient_checkpointing: true"
+    return f"{task.run.device} is out of memory; {smaller}{more}; {_kept(task)}"
+
+
+def _kept(task: Task) -> str:
+    last = [saved.step_of(folder) for folder in saved.steps(task.place)][-1:]
+    return f"step {last[0]} is kept" if last else "no step was saved before"

@@ -1,0 +1,111 @@
+"""Keeps what a trainer says of itself: the history, step by step, and a manifest for every step that is saved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from train import saved
+from train.outcome import Row, Stand
+
+NAMES = {
+    "loss": "loss",
+    "learning_rate": "learning_rate",
+    "grad_norm": "grad_norm",
+    "anchor": "anchor",
+    "anchor_coef": "anchor_coef",
+    "eval_loss": "validation_loss",
+    "eval_perplexity": "perplexity",
+    "eval_tokens": "validation_tokens",
+    "eval_win_rate": "win_rate",
+    "eval_win_rate_low": "win_rate_low",
+    "eval_win_rate_high": "win_rate_high",
+    "eval_win_rate_n": "win_rate_n",
+    "rewards/accuracies": "reward_accuracy",
+    "rewards/margins": "reward_margin",
+    "eval_rewards/accuracies": "validation_accuracy",
+    "accuracy": "accuracy",
+    "eval_accuracy": "validation_accuracy",
+    "margin": "margin",
+}
+"""What the trainers call a figure, and what it is called here."""
+
+
+class History:
+    """Rows of figures by step; figures of one step stand in one row."""
+
+    def __init__(self, rows: list[dict[str, float]] | None = None) -> None:
+        self.rows = rows or []
+
+    @classmethod
+    def read(cls, file: Path) -> History:
+        """The history in a step's folder."""
+        return cls(json.loads(file.read_text(encoding="utf-8")))
+
+    def add(self, step: int, epoch: float, logs: Mapping[str, Any]) -> None:
+        """Take in the figures that were logged at a step."""
+        known = {NAMES[name]: float(value) for name, value in logs.items() if name in NAMES}
+        if not known:
+            return
+        if not self.rows or self.rows[-1]["step"] != step:
+            self.rows.append({"step": step, "epoch": round(epoch, 6)})
+        self.rows[-1].update(known)
+
+    def at(self, step: int) -> dict[str, float]:
+        """The figures of a step, and the losses before training as …_before."""
+        before = {f"{name}_before": self.rows[0][name] for name in _COMPARED if self.rows and name in self.rows[0]}
+        here = next((row for row in reversed(self.rows) if row["step"] == step), {})
+        found = {name: value for name, value in here.items() if name not in ("step", "epoch")}
+        return {**(before if self.rows and self.rows[0]["step"] == 0 else {}), **found}
+
+    def write(self, file: Path) -> None:
+        """Write the rows as JSON."""
+        file.write_text(json.dumps(self.rows, indent=1) + "\n", encoding="utf-8")
+
+
+_COMPARED = ("validation_loss", "perplexity", "win_rate")
+
+Finish = Callable[[Path, Stand], None]
+"""Writes the manifest of a step's folder."""
+
+
+def recorder(
+    *, history: History, place: Path, keep: int, epochs: float, finish: Finish, step: Callable[[int, int], None]
+) -> Any:
+    """A trainer's callback that keeps the history, reports every step, and finishes every folder that is saved."""
+    from transformers import TrainerCallback
+
+    class Recorder(TrainerCallback):  # type: ignore[misc]
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+            history.add(state.global_step, float(state.epoch or 0.0), logs or {})
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            step(state.global_step, state.max_steps)
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            folder = place / f"checkpoint-{state.global_step}"
+            history.write(folder / saved.HISTORY)
+            saved.link_index(place, folder)
+            saved.settle(folder)
+            finish(folder, stand(state, epochs, history))
+            saved.prune(place, keep, state.best_global_step)
+
+    return Recorder()
+
+
+def stand(state: Any, epochs: float, history: History) -> Stand:
+    """Where a trainer stands by its own state, of so many planned epochs."""
+    return Stand(
+        steps=state.global_step,
+        planned=state.max_steps,
+        epochs=epochs * state.global_step / max(1, state.max_steps),
+        epochs_planned=epochs,
+        metrics=history.at(state.global_step),
+    )
+
+
+def rows_of(history: History) -> tuple[Row, ...]:
+    """The history's rows, for the plot."""
+    return tuple(history.rows)

@@ -1,0 +1,115 @@
+"""`harness train RECIPE`: builds a recipe's checkpoint, or says what would be built."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import checkpoint
+from harness.errors import InputError, Problem
+from harness.models.meter import Meter
+from harness.progress import showing
+from train import data, saved
+from train.arguments import epochs, save_every, setting, steps
+from train.build import Yard, built, is_done
+from train.recipe import Recipe, load
+
+
+def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool) -> int:
+    """Train what a recipe says, the base first; print the spec of what came out. Exit code 0; raises for the others."""
+    recipe = load(path, changes)
+    _known(recipe, checkpoints, resume=resume)
+    with showing(Meter()) as progress:
+        yard = Yard(checkpoints=checkpoints.resolve(), on_progress=progress.moved, say=progress.say)
+        try:
+            made = built(recipe, yard, resume=resume)
+        except KeyboardInterrupt:
+            _interrupted(recipe, checkpoints)
+            raise
+    manifest = checkpoint.read(made.folder)
+    for line in _told(manifest):
+        print(line, file=sys.stderr)
+    print(made.spec)
+    return 0
+
+
+def dry_run(path: Path, changes: Sequence[str]) -> int:
+    """Print what a recipe would train on and how; nothing is built or loaded but its data."""
+    recipe = load(path, changes)
+    keys = recipe.keys
+    run, examples = setting(keys), data.load(recipe)
+    rows = len(examples.rows)
+    planned = steps(keys, rows)
+    counts = data.counted(examples.rows)
+    data.require_as_planned(examples.planned, counts, str(path))
+    plan = keys.training
+    shown = {
+        "recipe": f"{keys.name} ({keys.kind})",
+        **{
+            f"examples {name}": f"{wanted:,} planned, {counts.get(name, 0):,} there"
+            for name, wanted in examples.planned.items()
+        },
+        "held out": f"{examples.held_out:,} left out as equal or near to held-out prompts",
+        "validation": f"{len(examples.validation):,} examples" if examples.validation else "none: no loss to compare",
+        "passes": f"{epochs(keys, rows):g}",
+        "steps": f"{planned:,} of {plan.batch_size} × {plan.accumulation} examples (rows before packing)"
+        if plan.packing
+        else f"{planned:,} of {plan.batch_size} × {plan.accumulation} examples",
+        "saved every": f"{save_every(keys, planned):,} steps",
+        "device": f"{run.device}, {run.precision}",
+        "learning rate": f"{plan.learning_rate:g}, {plan.schedule}, warm-up {plan.warmup_steps or plan.warmup_ratio:g}",
+    }
+    for name, value in shown.items():
+        print(f"{name:<18}{value}")
+    print("Lengths are counted when the base's tokenizer is loaded; examples without an answer left are dropped then.")
+    return 0
+
+
+def _known(recipe: Recipe, checkpoints: Path, *, resume: bool) -> None:
+    """Raise InputError where --resume would begin anew because the recipe is not the one that was interrupted."""
+    if not resume:
+        return
+    same_name = [path for path in checkpoints.glob(f"{recipe.keys.name}-*") if saved.steps(path) and not is_done(path)]
+    problems = []
+    for place in same_name:
+        was = checkpoint.read(saved.steps(place)[-1]).recipe
+        changed = saved.differences(was, recipe.resolved())
+        if not changed:
+            return
+        name, then, now = changed[0]
+        what = (
+            f"is of another recipe: {name} was {then!r} there and is {now!r} here; put that back to go on, or leave "
+            "out --resume to begin anew"
+        )
+        problems.append(Problem(path=str(place), what=what))
+    if problems:
+        raise InputError(problems)
+
+
+def _interrupted(recipe: Recipe, checkpoints: Path) -> None:
+    folders = sorted(checkpoints.glob(f"{recipe.keys.name}-*"), key=lambda path: path.stat().st_mtime)
+    kept = [saved.steps(path) for path in folders if not is_done(path)]
+    at = f"step {saved.step_of(kept[-1][-1])} is kept" if kept and kept[-1] else "no step was saved yet"
+    print(f"{at}; `harness train {recipe.path} --resume` goes on", file=sys.stderr)
+
+
+def _told(manifest: checkpoint.Manifest) -> list[str]:
+    """What came out, in a few lines."""
+    counts = manifest.data
+    lines = [
+        f"{manifest.name}: {manifest.progress}, {manifest.epochs:g} of {manifest.epochs_planned or 0:g} passes over "
+        f"{counts.actual:,} examples ({counts.planned:,} planned, {counts.held_out:,} held out, {counts.truncated:,} "
+        f"truncated, {counts.dropped:,} dropped) on {manifest.device} in {manifest.precision}"
+    ]
+    if manifest.standing:
+        lines.append(manifest.standing)
+    figures = manifest.metrics
+    for name, unit in (("validation_loss", "nats a token"), ("perplexity", "")):
+        if name in figures and f"{name}_before" in figures:
+            before, after = figures[f"{name}_before"], figures[name]
+            unit = "" if manifest.kind in ("dpo", "reward") else unit
+            lines.append(f"{name.replace('_', ' ')}: {before:.4g} before, {after:.4g} after {unit}".rstrip())
+    if counts.validation == 0:
+        lines.append("no validation data: what the loss does on examples that were not trained on is not known")
+    return lines
