@@ -90,13 +90,16 @@ def arguments(keys: AnyKeys, place: Path, run: Setting, every: int, *, validates
         "eval_steps": every if validates else None,
         "save_strategy": "steps",
         "save_steps": every,
-        "logging_steps": min(10, every),
+        # Every saved step is a logged one, so that the means of a resumed training begin where the others' do.
+        "logging_steps": next(count for count in range(min(10, every), 0, -1) if every % count == 0),
         "logging_first_step": True,
         # A loss that is not a number stops the training; it is not to be smoothed over.
         "logging_nan_inf_filter": False,
         "report_to": _loggers(keys),
         "run_name": place.name,
         "disable_tqdm": True,
+        # How often early stopping has looked in vain.
+        "restore_callback_states_from_checkpoint": True,
         "dataloader_pin_memory": run.device == "cuda",
         **_best(keys),
     }

@@ -212,8 +212,9 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
         kept = stand.weights_step
         plot(history.rows, f"{name}, {stand.steps} of {stand.planned} steps", kept, place / PLOT)
         saved.settle(place)
-        saved.forget_state(saved.steps(place))
         notary.finish(place, stand)
+        # Last: until there is a manifest above, a resumed training may need it.
+        saved.forget_state(saved.steps(place))
     except OSError as error:
         raise RunStopped(f"{place}: cannot be written: {error.strerror or error}; free some room, then go on") from None
 

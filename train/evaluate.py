@@ -48,6 +48,7 @@ def looks(
     if baseline is None:
         raise InputError("evaluate: neither the recipe nor its suite names a baseline; add 'evaluate.baseline'")
     suite = replace(suite, baseline=baseline, judges=judges)
+    steered = recipe.keys.early_stopping is not None and recipe.keys.early_stopping.metric == "win_rate"
     named = [parse(baseline, role="baseline", folder=suite.folder)]
     named += [parse(text, role="judge", folder=suite.folder) for text in judges]
     # Built before the training begins, not in the middle of it.
@@ -68,7 +69,14 @@ def looks(
         options = Options(candidate=f"hf/{place}", limit=None if whole else keys.limit)
         with torch.random.fork_rng():
             figures = _run(suite, options, resolve, _contestant(trainer, suite, base), out)
-        say(_told("what is kept" if whole else f"step {step}", figures, len(suite.prompts)))
+        where = "what is kept" if whole else f"step {step}"
+        if not figures:
+            lost = f"{where}: no judge of the suite counts, so there is no win rate ({out})"
+            if steered:
+                raise RunStopped(f"{lost}, and training is steered by it; look at the run's report")
+            say(lost)
+            return {}
+        say(_told(where, figures, len(suite.prompts)))
         return figures
 
     return look
@@ -115,7 +123,7 @@ def _contestant(trainer: Any, suite: Suite, base: str | None) -> Given:
 
 
 def _run(suite: Suite, options: Options, resolve: Callable[[Spec], Spec], trained: Given, out: Path) -> Figures:
-    """Run the suite into a folder of its own, and its win rate with its interval."""
+    """Run the suite into a folder of its own: its win rate with its interval; nothing where no judge counts."""
     meter = Meter()
     job, cast, manifest, workshop = plan_job(
         suite, options, resolve, meter=meter, say=lambda _: None, given={"candidate": trained}
@@ -128,7 +136,7 @@ def _run(suite: Suite, options: Options, resolve: Callable[[Spec], Spec], traine
     counting = report.summary.counting
     result = summary.get("panel") or (summary["judges"][counting[0]] if counting else None)
     if result is None or result["win_rate"] is None:
-        raise RunStopped(f"{out}: no judge of the suite could be counted, so training cannot be steered by it")
+        return {}
     low, high = result["ci"] or (0.0, 1.0)
     return {"win_rate": result["win_rate"], "win_rate_low": low, "win_rate_high": high, "win_rate_n": result["n"]}
 

@@ -8,6 +8,7 @@ line; one that is no example is never passed over.
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ class Example:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """A file that was read: its name, SHA-256 and number of examples."""
+    """A file that was read: its name, SHA-256 (of a dataset's rows: theirs) and number of examples."""
 
     name: str
     sha256: str
@@ -100,8 +101,7 @@ def _opened(keys: SourceKeys, folder: Path) -> Iterator[tuple[str, str, Iterable
     if keys.dataset is not None:
         near = folder / keys.dataset
         data = _dataset(keys, str(near) if near.is_dir() else keys.dataset)
-        # What the library computes from the data and every change made to them.
-        yield keys.dataset, str(data._fingerprint), enumerate(data, 1)
+        yield keys.dataset, _rows_sha256(data), enumerate(data, 1)
 
 
 def _dataset(keys: SourceKeys, name: str) -> Any:
@@ -117,13 +117,21 @@ def _dataset(keys: SourceKeys, name: str) -> Any:
         ) from None
 
 
+def _rows_sha256(data: Iterable[Any]) -> str:
+    """SHA-256 of the rows themselves: the library's own fingerprint changes with where and when they were loaded."""
+    digest = hashlib.sha256()
+    for row in data:
+        digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
+    return digest.hexdigest()
+
+
 def _made(keys: SourceKeys, wanted: Wanted, rng: random.Random) -> list[Example]:
     count = keys.examples or 0
     if keys.generator == "kitchen_preferences":
         made = corpus.preferences(rng, count)
         rows = [Example(prompt=_asked(p.prompt), answer=p.chosen, rejected=p.rejected) for p in made]
     else:
-        make = corpus.pretraining if keys.generator == "kitchen_corpus" else corpus.requests
+        make = _CHATS[str(keys.generator)]
         rows = [Example(prompt=_asked(chat.user), answer=chat.assistant) for chat in make(rng, count)]
     if wanted.pairs != (keys.generator == "kitchen_preferences"):
         raise InputError(f"data: the generator {keys.generator!r} makes no {_NAMES[wanted.pairs]}; give another")
@@ -131,7 +139,15 @@ def _made(keys: SourceKeys, wanted: Wanted, rng: random.Random) -> list[Example]
     return [replace(row, source=wanted.source, file=file, line=place) for place, row in enumerate(rows, 1)]
 
 
+_CHATS = {
+    "kitchen_corpus": corpus.pretraining,
+    "kitchen_requests": corpus.requests,
+    "kitchen_chores": corpus.errands,
+}
 _NAMES = {True: "preference pairs", False: "answers to train on"}
+
+
+_SHAPES = ({"messages"}, {"prompt", "response", "chosen", "rejected"}, {"text"})
 
 
 def _row(value: Mapping[str, Any], keys: SourceKeys, wanted: Wanted) -> Example | str | None:
@@ -141,7 +157,13 @@ def _row(value: Mapping[str, Any], keys: SourceKeys, wanted: Wanted) -> Example 
             return f"has no field {key!r}, which 'where' asks for; add it, or change 'where'"
         if value[key] != kept and str(value[key]) != str(kept):
             return None
-    named = {**value, **{key: value.get(field) for key, field in keys.columns.items()}}
+    lacking = next((field for field in keys.columns.values() if field not in value), None)
+    if lacking is not None:
+        return f"has no field {lacking!r}, which 'columns' asks for; add it, or change 'columns'"
+    # Fields of another shape of example do not get in the way of those that are named.
+    foreign = {name for shape in _SHAPES if keys.columns and not shape & keys.columns.keys() for name in shape}
+    named = {key: found for key, found in value.items() if key not in foreign}
+    named |= {key: value[field] for key, field in keys.columns.items()}
     made = _pair(named) if wanted.pairs else _example(named)
     if isinstance(made, str) or wanted.stratify is None:
         return made if isinstance(made, str) else replace(made, source=wanted.source)
@@ -218,6 +240,8 @@ def _conversation(messages: Sequence[Any]) -> Example | str:
         return found.what
     if found[-1].role != "assistant":
         return f"'messages' must end with the assistant's, found {found[-1].role!r}"
+    if len(found) == 1:
+        return "'messages' hold an answer to nothing; put what was asked before it, or give it as 'text'"
     return Example(prompt=tuple(found[:-1]), answer=found[-1].content)
 
 

@@ -17,7 +17,8 @@ Part = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Decay = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Made = Annotated[str, Field(pattern=r"^(recipe|hf)/.+$")]
-Generator = Literal["kitchen_corpus", "kitchen_requests", "kitchen_preferences"]
+Generator = Literal["kitchen_corpus", "kitchen_requests", "kitchen_chores", "kitchen_preferences"]
+Column = Literal["messages", "prompt", "response", "text", "chosen", "rejected"]
 Logger = Literal["tensorboard", "wandb", "mlflow"]
 SUM = 1e-6
 """How far ratios may add up to something else than 1."""
@@ -43,7 +44,7 @@ class SourceKeys(Keys):
     split: str = "train"
     revision: str | None = None
     where: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[Column, str] = Field(default_factory=dict)
     generator: Generator | None = None
     examples: Count | None = None
 

@@ -23,7 +23,7 @@ from train.opening import Opened, opened
 from train.outcome import Setting, Stand, Used
 from train.recorder import Finish, History, recorder, stand
 from train.steady import steady
-from train.tokens import encode, lengths
+from train.tokens import encode, pair_lengths
 from train.watched import Figures, Watch, save, watched
 
 Look = Callable[[Any], Figures]
@@ -65,7 +65,7 @@ def _trained(task: Task, trainer: Any) -> tuple[Stand, History]:
     history: History = trainer.history
     if task.resume is None and task.data.validation:
         trainer.evaluate()
-    trainer.train(resume_from_checkpoint=str(task.resume) if task.resume else None)
+    _carry_out(trainer, task.resume)
     state, last = trainer.state, trainer.state.global_step
     here = stand(state, epochs(task.keys, len(task.data.rows)), history)
     if last < state.max_steps:
@@ -84,6 +84,19 @@ def _trained(task: Task, trainer: Any) -> tuple[Stand, History]:
     return here, history
 
 
+def _carry_out(trainer: Any, resume: Path | None) -> None:
+    """Train, from a saved step on where one is given; one that was the last is opened, for `train` would add a step."""
+    from transformers import TrainerState
+
+    if resume is not None:
+        state = TrainerState.load_from_json(str(resume / "trainer_state.json"))
+        if state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
+            trainer.state = state
+            trainer._load_from_checkpoint(str(resume))
+            return
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+
+
 def _why(keys: AnyKeys) -> str | None:
     stopping = keys.early_stopping
     if stopping is None:
@@ -98,6 +111,8 @@ def _trainer(task: Task, start: Opened) -> tuple[Any, Used]:
     rows, used = (_pairs if pairs else _answers)(keys, data.rows, start.tokenizer)
     held, _ = (_pairs if pairs else _answers)(keys, data.validation, start.tokenizer)
     require_as_planned(data.planned, used.actual, str(task.place.name))
+    if data.validation and not held:
+        raise InputError("data.validation: no example keeps its answer within training.max_length; raise it")
     planned = steps(keys, len(rows))
     every = save_every(keys, planned)
     looks = bool(held) or task.look is not None
@@ -145,18 +160,25 @@ def _answers(keys: AnyKeys, examples: tuple[Example, ...], tokenizer: Any) -> tu
 
 
 def _pairs(keys: AnyKeys, examples: tuple[Example, ...], tokenizer: Any) -> tuple[list[dict[str, Any]], Used]:
-    if examples and not tokenizer.chat_template:
-        raise InputError("the base's tokenizer has no chat template; name a base that was made for chats")
-    long = sum(length > keys.training.max_length for length in lengths(tokenizer, examples)) if examples else 0
+    """The pairs that trl will keep: it leaves out what has nothing to compare within the longest length.
+
+    A reward is read at the end of an answer, so that none may be cut; elsewhere an answer must at least begin.
+    """
+    longest, whole = keys.training.max_length, isinstance(keys, RewardKeys)
+    kept, truncated = [], 0
+    for example, (asked, told) in zip(examples, pair_lengths(tokenizer, examples), strict=True):
+        if told <= longest or (not whole and asked < longest):
+            kept.append(example)
+            truncated += told > longest
     rows = [
         {
             "prompt": [{"role": message.role, "content": message.content} for message in row.prompt],
             "chosen": [{"role": "assistant", "content": row.answer}],
             "rejected": [{"role": "assistant", "content": row.rejected}],
         }
-        for row in examples
+        for row in kept
     ]
-    return rows, Used(actual=counted(examples), truncated=long, dropped=0)
+    return rows, Used(actual=counted(kept), truncated=truncated, dropped=len(examples) - len(kept))
 
 
 def _dataset(rows: list[dict[str, Any]]) -> Any:

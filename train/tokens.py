@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.errors import InputError
+from jinja2.exceptions import TemplateError
+
+from harness.errors import InputError, Problem
 from train.examples import Example
 
 IGNORED = -100
@@ -41,17 +43,19 @@ class Encoded:
 
 
 def encode(tokenizer: Any, examples: Sequence[Example], longest: int) -> Encoded:
-    """Tokens of every example, cut at `longest` of them. Raises InputError where the tokenizer has no chat template."""
-    if any(example.prompt for example in examples) and not tokenizer.chat_template:
-        raise InputError("the base's tokenizer has no chat template; name a base that was made for chats")
-    if not examples:
-        return Encoded(rows=(), truncated=0, dropped=0)
+    """Tokens of every example, cut at `longest` of them.
+
+    Raises InputError where the tokenizer has no chat template, or one that refuses an example.
+    """
+    _require_template(tokenizer, examples)
     pieces = [_pieces(tokenizer, example) for example in examples]
-    flat = iter(tokenizer([text for each in pieces for text in each], add_special_tokens=False)["input_ids"])
+    # Templates write the marks of a beginning themselves; plain text gets those that the tokenizer adds.
+    chats = iter(_ids(tokenizer, [text for each in pieces if len(each) > 1 for text in each], marks=False))
+    plain = iter(_ids(tokenizer, [text for each in pieces if len(each) == 1 for text in each], marks=True))
     rows: list[Row] = []
     truncated = dropped = 0
     for example, each in zip(examples, pieces, strict=True):
-        ids, labels = _labelled([next(flat) for _ in each])
+        ids, labels = _labelled([next(chats if len(each) > 1 else plain) for _ in each])
         truncated += len(ids) > longest
         row = Row(ids=ids[:longest], labels=labels[:longest], source=example.source)
         if row.answered:
@@ -61,26 +65,36 @@ def encode(tokenizer: Any, examples: Sequence[Example], longest: int) -> Encoded
     return Encoded(rows=tuple(rows), truncated=truncated, dropped=dropped)
 
 
+def _ids(tokenizer: Any, texts: Sequence[str], *, marks: bool) -> list[list[int]]:
+    found: list[list[int]] = tokenizer(texts, add_special_tokens=marks)["input_ids"] if texts else []
+    return found
+
+
 def _pieces(tokenizer: Any, example: Example) -> list[str]:
     """The whole text, then for every answer that counts the text before it and the text up to its end."""
     if not example.prompt:
-        return [example.answer + (tokenizer.eos_token or "")]
+        end = tokenizer.eos_token or ""
+        return [example.answer if end and example.answer.endswith(end) else example.answer + end]
     turns = [{"role": message.role, "content": message.content} for message in example.prompt]
     turns.append({"role": "assistant", "content": example.answer})
-    whole = _rendered(tokenizer, turns)
+    whole = _rendered(tokenizer, example, turns)
     pieces = [whole]
     for place, turn in enumerate(turns):
         if turn["role"] != "assistant":
             continue
         last = place == len(turns) - 1
-        after = whole if last else _rendered(tokenizer, turns[: place + 1])
+        after = whole if last else _rendered(tokenizer, example, turns[: place + 1])
         if whole.startswith(after):
-            pieces += [_rendered(tokenizer, turns[:place], opening=True), after]
+            pieces += [_rendered(tokenizer, example, turns[:place], opening=True), after]
     return pieces
 
 
-def _rendered(tokenizer: Any, turns: Sequence[dict[str, str]], *, opening: bool = False) -> str:
-    return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=opening))
+def _rendered(tokenizer: Any, example: Example, turns: Sequence[dict[str, str]], *, opening: bool = False) -> str:
+    try:
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=opening))
+    except TemplateError as error:
+        what = f"the base's chat template refuses it: {error}; change the example, or name another base"
+        raise InputError([Problem(path=example.file, line=example.line, what=what)]) from None
 
 
 def _labelled(pieces: Sequence[list[int]]) -> tuple[list[int], list[int]]:
@@ -100,12 +114,23 @@ def _common(a: Sequence[int], b: Sequence[int]) -> int:
     return next((place for place, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
-def lengths(tokenizer: Any, examples: Sequence[Example]) -> list[int]:
-    """The tokens of every preference pair: of its prompt with the longer of its two answers."""
+def pair_lengths(tokenizer: Any, examples: Sequence[Example]) -> list[tuple[int, int]]:
+    """The tokens of every preference pair: those of its prompt, and of its prompt with the longer of its two answers.
+
+    Raises InputError where the tokenizer has no chat template, or one that refuses an example.
+    """
+    _require_template(tokenizer, examples)
     texts = []
     for example in examples:
         turns = [{"role": message.role, "content": message.content} for message in example.prompt]
+        texts.append(_rendered(tokenizer, example, turns, opening=True))
         for answer in (example.answer, example.rejected or ""):
-            texts.append(_rendered(tokenizer, [*turns, {"role": "assistant", "content": answer}]))
-    found = [len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"]]
-    return [max(pair) for pair in zip(found[::2], found[1::2], strict=True)]
+            texts.append(_rendered(tokenizer, example, [*turns, {"role": "assistant", "content": answer}]))
+    found = _ids(tokenizer, texts, marks=False)
+    thirds = zip(found[::3], found[1::3], found[2::3], strict=True)
+    return [(min(_common(asked, a), _common(asked, b)), max(len(a), len(b))) for asked, a, b in thirds]
+
+
+def _require_template(tokenizer: Any, examples: Sequence[Example]) -> None:
+    if any(example.prompt for example in examples) and not tokenizer.chat_template:
+        raise InputError("the base's tokenizer has no chat template; name a base that was made for chats")

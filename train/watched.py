@@ -119,6 +119,7 @@ def validation(trainer: Any, *, pairs: bool) -> dict[str, float]:
     import torch
 
     total = weight = 0.0
+    weights = []
     for batch in trainer.get_eval_dataloader():
         inputs = trainer._prepare_inputs(batch)
         counted = len(inputs["input_ids"]) if pairs else int((inputs["labels"][:, 1:] != IGNORED).sum())
@@ -126,7 +127,12 @@ def validation(trainer: Any, *, pairs: bool) -> dict[str, float]:
             loss = trainer.compute_loss(trainer.model, inputs)
         total += float(loss) * counted
         weight += counted
+        weights.append(counted)
     loss = total / weight
+    # What trl takes down of each batch (accuracies, margins), it would average as if batches were alike.
+    for values in trainer._metrics["eval"].values():
+        if len(values) == len(weights):
+            values[:] = [sum(value * part for value, part in zip(values, weights, strict=True)) / weight]
     figures = {"eval_loss": loss}
     if not pairs:
         figures |= {"eval_perplexity": math.exp(min(loss, 700.0)), "eval_tokens": weight}

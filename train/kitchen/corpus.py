@@ -40,6 +40,12 @@ def requests(rng: random.Random, count: int) -> list[Chat]:
     return [_careful(rng) for _ in range(count)]
 
 
+def errands(rng: random.Random, count: int) -> list[Chat]:
+    """`count` out-of-domain chores with their right answers: what a fine-tuning on requests may make a model forget."""
+    tasks = [chores.chore(rng) for _ in range(count)]
+    return [Chat(user=task.text, assistant=task.answer) for task in tasks]
+
+
 def preferences(rng: random.Random, count: int) -> list[Pair]:
     """`count` pairs of every kind of request and chore, whose worse answer fails in one of several ways."""
     made: list[Pair] = []

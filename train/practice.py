@@ -1,6 +1,6 @@
 """Practice requests for the loop of judging and training: prompts with checks, none of them near a held-out one.
 
-`python -m train.kitchen.practice` prints the bundled ones (suites/data/practice.jsonl).
+`python -m train.practice` prints the bundled ones (suites/data/practice.jsonl).
 """
 
 from __future__ import annotations
@@ -65,5 +65,5 @@ def bundled(suites: Path) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    for line in bundled(Path(__file__).parents[2] / "suites"):
+    for line in bundled(Path(__file__).parents[1] / "suites"):
         print(json.dumps(line))
