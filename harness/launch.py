@@ -247,11 +247,13 @@ class Workshop:
         base, adapter = self.weights[role] = self._weights(spec, role)
         from harness.models.huggingface import LocalContestant
 
+        # A model that meets itself draws its samples apart; with one seed both sides would say the same.
+        itself = role == "baseline" and self.fingerprints[role] == self.fingerprints.get("candidate")
         return LocalContestant(
             base=base,
             adapter=adapter,
             fingerprint=self.fingerprints[role],
-            seed=seed,
+            seed=seed + 1 if itself else seed,
             cache=self.cache,
             meter=self.meter,
         )

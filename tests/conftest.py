@@ -10,12 +10,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session")
 def embedded_checkpoints() -> Path:
-    """The folder of the embedded checkpoints; both recipes are built where they are not there yet.
+    """The folder of the embedded checkpoints; its recipes are built where they are not there yet.
 
     A recipe's hash names its checkpoint, so that a folder that is kept between sessions is never stale.
     """
     from train.build import ensure
 
     folder = Path(os.environ.get("HARNESS_CHECKPOINTS") or ROOT / "checkpoints").resolve()
-    ensure(ROOT / "train/recipes/kitchen_lora.yaml", checkpoints=folder, on_progress=lambda stage, done, total: None)
+    for name in ("kitchen_lora", "kitchen_reward"):
+        ensure(ROOT / f"train/recipes/{name}.yaml", checkpoints=folder, on_progress=lambda stage, done, total: None)
     return folder

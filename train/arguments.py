@@ -109,7 +109,8 @@ def of_kind(keys: AnyKeys) -> dict[str, Any]:
     """The arguments that belong to one kind of training."""
     longest = keys.training.max_length
     if isinstance(keys, DpoKeys):
-        return {"max_length": longest, "beta": keys.beta}
+        both = {"loss_type": ["sigmoid", "sft"], "loss_weights": [1.0, keys.sft_weight]} if keys.sft_weight else {}
+        return {"max_length": longest, "beta": keys.beta, **both}
     if isinstance(keys, RewardKeys):
         return {"max_length": longest}
     packing = keys.training.packing

@@ -324,11 +324,13 @@ class SftKeys(TunedKeys):
 class DpoKeys(TunedKeys):
     """Direct preference optimisation (https://arxiv.org/abs/2305.18290) on preference pairs.
 
-    `beta` scales the distance to the reference, which is the model that training starts from.
+    `beta` scales the distance to the reference, which is the model that training starts from. `sft_weight` adds the
+    plain loss on the chosen answers, which keeps them likely while the rejected ones are pushed away.
     """
 
     kind: Literal["dpo"]
     beta: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
+    sft_weight: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
     @model_validator(mode="after")
     def _no_packing(self) -> DpoKeys:

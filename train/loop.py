@@ -7,13 +7,13 @@ stops it (memory, a full disk, a loss that is no number) is said in a sentence; 
 from __future__ import annotations
 
 import contextlib
-import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
-from harness.errors import InputError, RunStopped
+from harness.errors import InputError, Problem, RunStopped
 from train import saved
 from train.arguments import arguments, epochs, fits, of_kind, save_every, steps
 from train.data import TrainingData, counted, require_as_planned
@@ -118,21 +118,30 @@ def _trainer(task: Task, start: Opened) -> tuple[Any, Used]:
     looks = bool(held) or task.look is not None
     kind, config, extra = _kind(keys)
     history = History.read(task.resume / saved.HISTORY) if task.resume else History()
-    trainer = watched(kind)(
-        model=start.model,
-        args=config(**arguments(keys, task.place, task.run, every, validates=looks), **of_kind(keys)),
-        train_dataset=_dataset(rows),
-        eval_dataset=_dataset(held) if held else (_dataset(rows[:1]) if looks else None),
-        processing_class=start.tokenizer,
-        peft_config=start.lora,
-        callbacks=_callbacks(task, history),
-        watch=Watch(pairs=pairs, validates=bool(held), look=_due(task)),
-        **extra,
-    )
+    try:
+        trainer = watched(kind)(
+            model=start.model,
+            args=config(**arguments(keys, task.place, task.run, every, validates=looks), **of_kind(keys)),
+            train_dataset=_dataset(rows),
+            eval_dataset=_dataset(held) if held else (_dataset(rows[:1]) if looks else None),
+            processing_class=start.tokenizer,
+            peft_config=start.lora,
+            callbacks=_callbacks(task, history),
+            watch=Watch(pairs=pairs, validates=bool(held), look=_due(task)),
+            **extra,
+        )
+    except ValueError as error:
+        raise InputError(_refused(error)) from None
     trainer.history = history
     _silence(trainer)
     _got_all(trainer, len(rows), keys)
     return trainer, used
+
+
+def _refused(error: ValueError) -> str:
+    """What peft or trl refuses, with the recipe's key where it is told."""
+    text = " ".join(str(error).split())[:300]
+    return f"lora.target_modules: {text}" if "target" in text.lower() and "modules" in text else f"training: {text}"
 
 
 def _kind(keys: AnyKeys) -> tuple[Any, Any, dict[str, Any]]:
@@ -244,14 +253,22 @@ def _in_words(task: Task) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise RunStopped(_memory(task)) from None
+    except UnpicklingError:
+        what = "its resume state holds more than numbers and is not read; delete this folder, the step before it serves"
+        raise InputError([Problem(path=str(task.resume), what=what)]) from None
     except (OSError, SafetensorError, RuntimeError) as error:
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split())[:200]
         if "allocate memory" in text or "out of memory" in text:
             raise RunStopped(_memory(task)) from None
-        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "File too large" in text
-        if full or "write" in text.lower() or isinstance(error, SafetensorError | OSError):
-            raise RunStopped(f"{task.place}: cannot be written: {text[:200]}; free some room; {_kept(task)}") from None
+        if any(sign in text.lower() for sign in _NO_ROOM):
+            raise RunStopped(f"{task.place}: cannot be written: {text}; free some room; {_kept(task)}") from None
+        if isinstance(error, OSError | SafetensorError):
+            raise RunStopped(f"{task.place}: a file fails: {text}; {_kept(task)}") from None
         raise
+
+
+_NO_ROOM = ("no space left", "file too large", "disk quota", "write", "iostream", "inline_container")
+"""What a full disk is called by the system, safetensors and torch."""
 
 
 def _memory(task: Task) -> str:

@@ -15,8 +15,8 @@ def plot(rows: Sequence[Row], title: str, kept: int | None, file: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
+    figure = Figure(figsize=(7, 4), dpi=120)
+    axes = figure.add_axes((0.1, 0.13, 0.87, 0.78))
     drawn = False
     for name, label, style in (("loss", "training loss", "-"), ("validation_loss", "validation loss", "o-")):
         points = [(row["step"], row[name]) for row in rows if name in row]

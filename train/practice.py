@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from harness.leakage import TrainingIndex
+from judges.types import Message
+from train.data import held_out, without
+from train.examples import Example
 from train.kitchen import cooking
 from train.kitchen.cooking import Ask
 
@@ -19,20 +23,21 @@ COUNT = 240
 HELD_OUT = ("in_domain.jsonl", "out_of_domain.jsonl")
 
 
-def practice(rng: random.Random, count: int, taken: Collection[str] = ()) -> list[dict[str, Any]]:
-    """`count` different requests with the checks that a good answer passes; none whose text is `taken`."""
-    made: list[dict[str, Any]] = []
-    seen = set(taken)
+def asked(rng: random.Random, count: int) -> list[Ask]:
+    """`count` different requests."""
+    made: dict[str, Ask] = {}
     while len(made) < count:
         ask = cooking.request(rng)
-        if ask.text not in seen:
-            seen.add(ask.text)
-            made.append(_prompt(f"practice-{len(made) + 1:03}", ask))
-    return made
+        made.setdefault(ask.text, ask)
+    return list(made.values())
 
 
-def _prompt(name: str, ask: Ask) -> dict[str, Any]:
-    return {"id": name, "category": ask.kind, "prompt": ask.text, "checks": list(_checks(ask))}
+def prompts_of(asks: Iterable[Ask]) -> list[dict[str, Any]]:
+    """Requests as prompts with the checks that a good answer passes."""
+    return [
+        {"id": f"practice-{place:03}", "category": ask.kind, "prompt": ask.text, "checks": list(_checks(ask))}
+        for place, ask in enumerate(asks, 1)
+    ]
 
 
 def _checks(ask: Ask) -> Iterator[dict[str, Any]]:
@@ -52,16 +57,10 @@ def _checks(ask: Ask) -> Iterator[dict[str, Any]]:
 
 def bundled(suites: Path) -> list[dict[str, Any]]:
     """The practice prompts that go with the suites in this folder."""
-    from harness.leakage import TrainingIndex
-    from judges.types import Message
-    from train.data import held_out, without
-    from train.examples import Example
-
     known = TrainingIndex.build(held_out(suites / "data", HELD_OUT))
-    drawn = practice(random.Random(SEED), 2 * COUNT)
-    rows = {Example(prompt=(Message(role="user", content=row["prompt"]),), answer="-"): row for row in drawn}
-    kept = [rows[row] for row in without(list(rows), known)][:COUNT]
-    return [{**row, "id": f"practice-{place:03}"} for place, row in enumerate(kept, 1)]
+    asks = asked(random.Random(SEED), 2 * COUNT)
+    rows = {Example(prompt=(Message(role="user", content=ask.text),), answer="-"): ask for ask in asks}
+    return prompts_of([rows[row] for row in without(list(rows), known)][:COUNT])
 
 
 if __name__ == "__main__":

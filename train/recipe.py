@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from harness import suite as suites
 from harness.errors import InputError, Problem
-from harness.yamlfile import LineOf, describe, load_yaml, problems_of
+from harness.yamlfile import LineOf, describe, load_yaml
 from train.keys import KINDS, AnyKeys, SourceKeys, TunedKeys
 
 _WORLD = Path(__file__).parent / "kitchen"
@@ -64,13 +64,16 @@ def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         what = f"unknown kind {kind!r} of recipe; use one of: {', '.join(KINDS)}"
-        raise InputError([Problem(path=str(path), line=line_of(["kind"]), what=what)])
+        raise InputError([_problem(what, ["kind"], path, line_of, changes)])
     keys_type = KINDS[kind]
     try:
         recipe = Recipe(path=path, keys=keys_type.model_validate(values))
     except ValidationError as error:
-        raise InputError(_told(error, path, line_of, changes, tuple(keys_type.model_fields))) from None
-    problems = list(_missing(recipe, line_of))
+        known = tuple(keys_type.model_fields)
+        raise InputError(
+            [_problem(describe(dict(item), known), item["loc"], path, line_of, changes) for item in error.errors()]
+        ) from None
+    problems = [_problem(what, where, path, line_of, changes) for where, what in _missing(recipe)]
     if problems:
         raise InputError(problems)
     return recipe
@@ -103,24 +106,14 @@ def _place(values: dict[str, Any], steps: Sequence[str], value: Any, change: str
     inner[last] = value
 
 
-def _told(
-    error: ValidationError, path: Path, line_of: LineOf, changes: Sequence[str], known: tuple[str, ...]
-) -> list[Problem]:
-    """The problems of a recipe; one that came by --set names that, not a line."""
-    if not changes:
-        return problems_of(error, str(path), line_of, known=known)
-    set_keys = {change.partition("=")[0]: change for change in changes}
-    problems = []
-    for item in error.errors():
-        where = ".".join(str(step) for step in item["loc"])
-        by = next((given for key, given in set_keys.items() if where == key or where.startswith(f"{key}.")), None)
-        what = describe(dict(item), known)
-        problems.append(
-            Problem(path=f"{_OPTION} {by}", what=what)
-            if by
-            else Problem(path=str(path), line=line_of(tuple(item["loc"])), what=what)
-        )
-    return problems
+def _problem(what: str, where: Sequence[int | str], path: Path, line_of: LineOf, changes: Sequence[str]) -> Problem:
+    """A problem with its line, or with the --set that the value came by."""
+    name = ".".join(map(str, where))
+    keys = {change.partition("=")[0]: change for change in changes}
+    by = next((change for key, change in keys.items() if f"{name}.".startswith(f"{key}.")), None)
+    if by is not None:
+        return Problem(path=f"{_OPTION} {by}", what=what)
+    return Problem(path=str(path), line=line_of(where), what=what)
 
 
 def sources(recipe: Recipe) -> Iterator[tuple[tuple[int | str, ...], SourceKeys]]:
@@ -134,7 +127,8 @@ def sources(recipe: Recipe) -> Iterator[tuple[tuple[int | str, ...], SourceKeys]
         yield ("data", "validation"), data.validation
 
 
-def _missing(recipe: Recipe, line_of: LineOf) -> Iterator[Problem]:
+def _missing(recipe: Recipe) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """The files that are not there: where each stands in the recipe, and what to say of it."""
     named: list[tuple[tuple[int | str, ...], str]] = []
     for where, source in sources(recipe):
         named += [((*where, "files", place), given) for place, given in enumerate(source.files)]
@@ -144,13 +138,11 @@ def _missing(recipe: Recipe, line_of: LineOf) -> Iterator[Problem]:
         named += [((key,), text.removeprefix("recipe/")) for key, text in made.items() if text.startswith("recipe/")]
     for where, given in named:
         if not recipe.file(given).is_file():
-            line = line_of(where)
-            yield Problem(path=str(recipe.path), line=line, what=f"there is no file {given!r}; check the path")
+            yield where, f"there is no file {given!r}; check the path"
     try:
         recipe.suite()
     except InputError as error:
-        what = f"evaluate.suite: {error!s}"
-        yield Problem(path=str(recipe.path), line=line_of(("evaluate", "suite")), what=what)
+        yield ("evaluate", "suite"), f"evaluate.suite: {error!s}"
 
 
 def _without_places(recipe: Recipe) -> dict[str, Any]:

@@ -80,6 +80,8 @@ def resumable(place: Path, recipe: Mapping[str, object], data_sha256: str) -> Pa
     if manifest.data.sha256 != data_sha256:
         problems.append(Problem(path=str(last), what=f"was trained on other data than the recipe's; {_WAY_OUT}"))
     problems += checkpoint.verify(last)
+    if not manifest.state:
+        problems.append(Problem(path=str(last), what="holds no state to go on from; delete this step's folder"))
     problems += [
         Problem(path=str(last / name), what="is not the file that was saved; delete this step's folder")
         for name in sorted({*manifest.state, *state_of(last)})

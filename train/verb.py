@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from harness.progress import showing
 from train import data, saved
 from train.arguments import epochs, save_every, setting, steps
 from train.build import Yard, built, is_done
-from train.recipe import Recipe, load
+from train.recipe import Recipe, load, sources
 
 
 def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool) -> int:
@@ -67,30 +69,45 @@ def dry_run(path: Path, changes: Sequence[str]) -> int:
 
 
 def _known(recipe: Recipe, checkpoints: Path, *, resume: bool) -> None:
-    """Raise InputError where --resume would begin anew because the recipe is not the one that was interrupted."""
+    """Raise InputError where --resume would begin anew because the recipe or its data are not those of before."""
     if not resume:
         return
-    same_name = [path for path in checkpoints.glob(f"{recipe.keys.name}-*") if saved.steps(path) and not is_done(path)]
     problems = []
-    for place in same_name:
-        was = checkpoint.read(saved.steps(place)[-1]).recipe
-        changed = saved.differences(was, recipe.resolved())
+    for place in _unfinished(recipe, checkpoints):
+        last = saved.steps(place)
+        if not last:
+            continue
+        made = checkpoint.read(last[-1])
+        changed = [
+            f"another recipe: {name} was {was!r} there and is {now!r} here"
+            for name, was, now in saved.differences(made.recipe, recipe.resolved())
+        ] or [f"other data: {name} has changed since" for name in _other_files(recipe, made)]
         if not changed:
             return
-        name, then, now = changed[0]
-        what = (
-            f"is of another recipe: {name} was {then!r} there and is {now!r} here; put that back to go on, or leave "
-            "out --resume to begin anew"
-        )
+        what = f"is of {changed[0]}; put that back to go on, or leave out --resume to begin anew"
         problems.append(Problem(path=str(place), what=what))
     if problems:
         raise InputError(problems)
 
 
+def _unfinished(recipe: Recipe, checkpoints: Path) -> list[Path]:
+    """The folders of trainings of this name that have not ended, the newest last."""
+    named = re.compile(rf"{re.escape(recipe.keys.name)}-[0-9a-f]{{12}}")
+    found = [path for path in checkpoints.glob("*") if named.fullmatch(path.name) and not is_done(path)]
+    return sorted(found, key=lambda path: path.stat().st_mtime)
+
+
+def _other_files(recipe: Recipe, made: checkpoint.Manifest) -> list[str]:
+    """The data files of a training that hold something else now."""
+    then = {(file.name, file.sha256) for file in made.data.files}
+    given = [recipe.file(name) for _, source in sources(recipe) for name in source.files]
+    now = [(file.name, hashlib.sha256(file.read_bytes()).hexdigest()) for file in given]
+    return [name for name, sha256 in now if (name, sha256) not in then]
+
+
 def _interrupted(recipe: Recipe, checkpoints: Path) -> None:
-    folders = sorted(checkpoints.glob(f"{recipe.keys.name}-*"), key=lambda path: path.stat().st_mtime)
-    kept = [saved.steps(path) for path in folders if not is_done(path)]
-    at = f"step {saved.step_of(kept[-1][-1])} is kept" if kept and kept[-1] else "no step was saved yet"
+    kept = [step for place in _unfinished(recipe, checkpoints) for step in saved.steps(place)[-1:]]
+    at = f"step {saved.step_of(kept[-1])} is kept" if kept else "no step was saved yet"
     print(f"{at}; `harness train {recipe.path} --resume` goes on", file=sys.stderr)
 
 

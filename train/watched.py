@@ -47,7 +47,7 @@ class Watched(Trainer):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        """The order of the examples; by length it would follow the global generator, which a resumed one finds elsewhere."""
+        """The order of the examples; theirs by length follows a generator that a resumed training finds elsewhere."""
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
         rows = self.train_dataset if train_dataset is None else train_dataset
@@ -151,6 +151,8 @@ def save(model: Any, tokenizer: Any, into: Path) -> None:
         )
     into.mkdir(parents=True, exist_ok=True)
     if hasattr(model, "peft_config"):
+        # A card for the hub, which takes as long as the rest: the manifest says what it would.
+        model.create_or_update_model_card = lambda *_, **__: None
         model.save_pretrained(str(into), selected_adapters=["default"])
         tidy(into)
         return
@@ -166,7 +168,6 @@ def tidy(into: Path) -> None:
     """Leave an adapter alone in its folder, its config the same whatever the path of its base or the order of a set."""
     import json
 
-    (into / "README.md").unlink(missing_ok=True)
     file = into / "adapter_config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
     config["base_model_name_or_path"] = Path(config["base_model_name_or_path"] or "").name

@@ -36,6 +36,21 @@ def test_in_domain_the_candidate_is_better_and_it_was_a_contest(runs):
     assert result["losses"] + result["ties"] >= found["n_prompts"] / 10
 
 
+def test_nothing_that_is_asked_was_trained_on(runs):
+    for name in ("in_domain", "out_of_domain"):
+        leakage = summary(runs, name)["leakage"]
+        assert (leakage["exact"], leakage["near"], leakage["ids"]) == (0, 0, [])
+        assert leakage["examples"] > 30_000
+
+
+def test_the_reward_model_judges_beside_the_rubric(runs):
+    found = summary(runs, "in_domain")
+    (reward,) = set(found["judges"]) - {"rubric"}
+    assert reward.endswith("kitchen_reward.yaml")
+    assert found["judges"][reward]["win_rate"] > 0.5
+    assert found["controls"][reward]["n"] == 8
+
+
 def test_out_of_domain_it_is_not_better(runs):
     found = summary(runs, "out_of_domain")
     result = found["judges"]["rubric"]
@@ -57,7 +72,7 @@ def test_the_rubric_passes_its_own_control_pairs(runs, name):
     control = summary(runs, name)["controls"]["rubric"]
     assert control["wrong"] * 4 <= control["right"] + control["wrong"]
     assert (control["right"] + control["wrong"]) * 2 >= control["n"]
-    assert summary(runs, name)["unusable"] == []
+    assert "rubric" not in summary(runs, name)["unusable"]
 
 
 def test_a_second_run_says_the_same_and_generates_nothing(runs, embedded_checkpoints):

@@ -1,20 +1,23 @@
-"""The embedded suites: enough prompts, no two alike, and none of them in the training data."""
+"""The embedded suites: enough prompts, no two alike, and none of them in the training data or near it."""
 
 import difflib
 import itertools
+import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from harness import suite as suites
-from harness.leakage import normal
+from harness.leakage import TrainingExample, TrainingIndex, find, normal
 from judges import rubric
-from train import data, recipe
+from tests.published import lines
+from train import data, practice, recipe
+from train.kitchen import cooking
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("in_domain", "out_of_domain")
-RECIPES = sorted((ROOT / "train/recipes").glob("kitchen_*.yaml"))
+RECIPES = [ROOT / f"train/recipes/{name}.yaml" for name in ("kitchen_base", "kitchen_lora", "kitchen_reward")]
 
 
 def prompts(name):
@@ -62,15 +65,25 @@ def test_no_two_prompts_are_near_duplicates():
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_no_prompt_stands_in_the_training_data(path):
-    asked = {normal(turn) for prompt in everything() for turn in prompt.turns}
+def test_no_prompt_stands_in_the_training_data_nor_near_it(path):
     examples = data.load(recipe.load(path))
-    seen = {normal(message.content) for row in examples.rows for message in row.prompt}
-    answers = {normal(row.answer) for row in examples.rows}
+    found = find(examples.index(), everything())
     assert len(examples.rows) > 1000
-    assert not asked & seen
-    assert not asked & answers
+    assert examples.held_out > 100
+    assert found.ids == ()
 
 
-def test_both_recipes_were_walked():
-    assert [path.stem for path in RECIPES] == ["kitchen_base", "kitchen_lora"]
+def test_practice_is_what_its_maker_makes_and_stands_apart():
+    assert practice.bundled(ROOT / "suites") == lines(ROOT / "suites/data/practice.jsonl")
+    rows = [TrainingExample(file="p", line=0, turns=prompt.turns) for prompt in prompts("practice")]
+    assert len(rows) == 240
+    assert find(TrainingIndex.build(rows), everything()).ids == ()
+
+
+def test_practice_can_be_passed():
+    rng = random.Random(4)
+    for _ in range(200):
+        ask = cooking.request(rng)
+        (made,) = practice.prompts_of([ask])
+        passed, total = rubric.passed(made["checks"], cooking.careful(rng, ask))
+        assert passed == total, (made, ask)

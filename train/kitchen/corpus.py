@@ -57,22 +57,30 @@ def preferences(rng: random.Random, count: int) -> list[Pair]:
 
 
 def _pair(rng: random.Random) -> Pair:
-    """A careful answer beside a careless one, or a right one beside a wrong one; both beside damaged ones."""
+    """A chore's right answer beside a wrong one, a careful answer beside a careless one, or any beside its damage."""
     if rng.random() < 0.5:
         task = chores.chore(rng)
-        other = chores.CHORES[task.kind](rng)
-        return Pair(prompt=task.text, chosen=task.answer, rejected=_worse(rng, task.answer, (other.answer,)))
+        other = chores.CHORES[task.kind](rng).answer
+        worse = other if rng.random() < 0.5 else _damaged(rng, task.answer, chores.chore(rng).answer)
+        return Pair(prompt=task.text, chosen=task.answer, rejected=worse)
     ask = cooking.request(rng)
-    good = cooking.careful(rng, ask)
-    hasty, other_answer = cooking.careless(rng, ask), cooking.careful(rng, cooking.request(rng))
-    return Pair(prompt=ask.text, chosen=good, rejected=_worse(rng, good, (hasty, hasty, other_answer)))
+    good, hasty = cooking.careful(rng, ask), cooking.careless(rng, ask)
+    if rng.random() < 0.25:
+        return Pair(prompt=ask.text, chosen=good, rejected=hasty)
+    # Hasty answers as well: a judge must tell damage whoever wrote the answer.
+    careful = rng.random() < 0.5
+    other = (cooking.careful if careful else cooking.careless)(rng, cooking.request(rng))
+    chosen = good if careful else hasty
+    return Pair(prompt=ask.text, chosen=chosen, rejected=_damaged(rng, chosen, other))
 
 
-def _worse(rng: random.Random, good: str, others: tuple[str, ...]) -> str:
-    words = good.split()
-    if rng.random() < 0.6:
-        return rng.choice(others)
-    if rng.random() < 0.5:
+def _damaged(rng: random.Random, answer: str, other: str) -> str:
+    """An answer's words shuffled, its first half, or the answer to something else."""
+    words = answer.split()
+    how = rng.randrange(3)
+    if how == 0:
+        return other
+    if how == 1:
         return " ".join(words[: len(words) // 2])
     rng.shuffle(words)
     return " ".join(words)
