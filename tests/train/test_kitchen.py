@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from judges.checks import mentions
 from train.kitchen import chores, cooking, corpus, occasions, pantry
-from train.normal import normal
 
 seeds = st.integers(0, 2**32).map(random.Random)
 
@@ -92,11 +91,35 @@ def test_something_suits_every_occasion(occasion):
     assert not {main.one for main, _ in found} & set(occasion.banned)
 
 
-def test_a_corpus_is_the_same_for_the_same_seed_and_leaves_out_what_is_held_out():
-    made = corpus.requests(random.Random(5), 300)
-    held_out = {normal(chat.user) for chat in made.chats[:20]}
-    again = corpus.requests(random.Random(5), 300, held_out)
-    assert corpus.requests(random.Random(5), 300) == made
-    assert again.dropped >= 20
-    assert len(again.chats) == 300
-    assert not held_out & {normal(chat.user) for chat in again.chats}
+MAKERS = (corpus.pretraining, corpus.requests, corpus.errands, corpus.preferences)
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+def test_a_corpus_is_the_same_for_the_same_seed(make):
+    made = make(random.Random(5), 300)
+    assert len(made) == 300
+    assert make(random.Random(5), 300) == made != make(random.Random(6), 300)
+
+
+def test_the_base_reads_chores_requests_and_plain_facts():
+    made = corpus.pretraining(random.Random(5), 2000)
+    facts = sum(chat.user is None for chat in made)
+    careful = sum(chat.assistant.split()[0] in ("Make", "For") for chat in made if chat.user)
+    assert abs(facts / 2000 - corpus.FACT_SHARE) < 0.03
+    asked = 1 - corpus.FACT_SHARE - corpus.CHORE_SHARE
+    assert abs(careful / 2000 - corpus.CARE * asked) < 0.03
+
+
+@given(seeds)
+def test_a_pair_has_a_right_answer_and_another_one(rng):
+    (pair,) = corpus.preferences(rng, 1)
+    assert pair.chosen != pair.rejected
+    assert pair.chosen.endswith(".")
+    assert pair.prompt and pair.rejected
+
+
+def test_what_adapters_learn_are_careful_answers_and_what_they_forget_are_chores():
+    for chat in corpus.requests(random.Random(5), 100):
+        assert chat.assistant.startswith(("Make ", "For ")), chat
+    said = {chat.user for chat in corpus.errands(random.Random(5), 100)}
+    assert not said & {chat.user for chat in corpus.requests(random.Random(5), 100)}
