@@ -22,7 +22,7 @@ run: $(STAMP)
 	$(BIN)/harness run suites/in_domain.yaml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not bench"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not bench"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -128,9 +128,12 @@ def compared(path: Path, manifest: Manifest, *, state: bool = False) -> dict[str
         "tokenizer": (manifest.tokenizer_sha256, tokenizer_sha256(path)),
         "chat template": (manifest.chat_template_sha256, chat_template_sha256(path)),
     }
-    if manifest.adapter_sha256 == manifest.sha256 and is_adapter(path):
-        # One file, one finding.
-        del found["adapter"]
+    if is_adapter(path):
+        if manifest.adapter_sha256 == manifest.sha256:
+            # One file, one finding.
+            del found["adapter"]
+        # An adapter is used with its base's tokenizer, which the base's own fingerprint vouches for.
+        found = {name: both for name, both in found.items() if name not in _OF_BASE or both[1] is not None}
     if manifest.config_sha256:
         found["config"] = (manifest.config_sha256, config_sha256(path))
     if manifest.data.index_sha256:
@@ -138,6 +141,9 @@ def compared(path: Path, manifest: Manifest, *, state: bool = False) -> dict[str
     if state:
         found |= {state_name(name): (then, _hash_of(path / name)) for name, then in manifest.state.items()}
     return {name: both for name, both in found.items() if both != (None, None)}
+
+
+_OF_BASE = ("tokenizer", "chat template")
 
 
 def state_name(file: str) -> str:

@@ -18,7 +18,7 @@ from tests.published import write_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("embedded")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -282,4 +282,4 @@ def _memory(task: Task) -> str:
 
 def _kept(task: Task) -> str:
     last = [saved.step_of(folder) for folder in saved.steps(task.place)][-1:]
-    return f"step {last[0]} is kept" if last else "no step was saved before"
+    return f"step {last[0]} is kept, --resume goes on from it" if last else "no step was saved before"

@@ -69,6 +69,8 @@ class Notary:
         adapts = (folder / checkpoint.ADAPTER_WEIGHTS).is_file()
         weights = checkpoint.weights_sha256(folder)
         keys = self._recipe.keys
+        # An adapter is used with its base's tokenizer and template.
+        beside = self._base.folder if adapts and self._base else folder
         checkpoint.write(
             folder,
             Manifest(
@@ -78,8 +80,8 @@ class Notary:
                 parent=Base(spec=self._parent.named, sha256=self._parent.sha256) if self._parent else None,
                 sha256=weights,
                 adapter_sha256=weights if adapts else None,
-                tokenizer_sha256=checkpoint.tokenizer_sha256(folder),
-                chat_template_sha256=checkpoint.chat_template_sha256(folder),
+                tokenizer_sha256=checkpoint.tokenizer_sha256(beside),
+                chat_template_sha256=checkpoint.chat_template_sha256(beside),
                 config_sha256=checkpoint.config_sha256(folder),
                 steps_done=stand.steps,
                 steps_planned=stand.planned,

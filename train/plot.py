@@ -19,7 +19,7 @@ def plot(rows: Sequence[Row], title: str, kept: int | None, file: Path) -> None:
     axes = figure.add_axes((0.1, 0.13, 0.87, 0.78))
     drawn = False
     for name, label, style in (("loss", "training loss", "-"), ("validation_loss", "validation loss", "o-")):
-        points = [(row["step"], row[name]) for row in rows if name in row]
+        points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), style, label=label, markersize=4, linewidth=1.4)
             drawn = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,16 @@ class History:
         """The figures of a step, and the losses before training as …_before."""
         before = {f"{name}_before": self.rows[0][name] for name in _COMPARED if self.rows and name in self.rows[0]}
         here = next((row for row in reversed(self.rows) if row["step"] == step), {})
-        found = {name: value for name, value in here.items() if name not in ("step", "epoch")}
+        found = {name: value for name, value in here.items() if name not in ("step", "epoch") and value is not None}
         return {**(before if self.rows and self.rows[0]["step"] == 0 else {}), **found}
 
     def write(self, file: Path) -> None:
-        """Write the rows as JSON."""
-        file.write_text(json.dumps(self.rows, indent=1) + "\n", encoding="utf-8")
+        """Write the rows as JSON; a figure that is no finite number (a gradient's norm, say) is null."""
+        rows = [
+            {name: value if value is not None and math.isfinite(value) else None for name, value in row.items()}
+            for row in self.rows
+        ]
+        file.write_text(json.dumps(rows, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 _COMPARED = ("validation_loss", "perplexity", "win_rate")

@@ -10,7 +10,7 @@ from tests.command import environment, harness
 from tests.published import lines
 
 pytest.importorskip("torch")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("embedded")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
