@@ -61,10 +61,16 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
-    """A contestant that stands in memory already (a model being trained), and what it is known by."""
+    """A contestant that stands in memory already (a model being trained), and what it is known by.
+
+    `folders` are those of base and adapter, where the indexes of their training data lie; `standing` is what a reader
+    must know of it.
+    """
 
     contestant: Contestant
     fingerprint: str
+    folders: guard.Weights
+    standing: str
 
 
 def plan_job(
@@ -202,8 +208,10 @@ class Workshop:
 
     def _contestant(self, spec: Spec, role: Any, suite: Suite) -> Contestant:
         if role in self._given:
-            self.fingerprints[role] = self._given[role].fingerprint
-            return self._given[role].contestant
+            given = self._given[role]
+            self.fingerprints[role], self.weights[role] = given.fingerprint, given.folders
+            self.warnings[role] = [given.standing]
+            return given.contestant
         if spec.kind == "recorded":
             self.fingerprints[role] = file_sha256(spec.path)
             return load_responses(spec.path, role, suite.prompts)

@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.errors import InputError
 from train.keys import AnyKeys, DpoKeys, PretrainKeys, RewardKeys
-from train.outcome import Setting
+from train.outcome import Passes, Setting
 from train.steady import device_name
 
 NEVER = 10**9
@@ -34,13 +34,14 @@ def setting(keys: AnyKeys) -> Setting:
     return Setting(device=device, precision=precision)
 
 
-def epochs(keys: AnyKeys, examples: int) -> float:
-    """How often the data are to be seen."""
+def passes(keys: AnyKeys, batches: int) -> Passes:
+    """How often the data are to be seen, where the trainer's epoch has so many micro-batches."""
     plan = keys.training
     if plan.epochs is not None:
-        return plan.epochs
+        # A curriculum lays its passes out as one epoch.
+        return Passes(planned=plan.epochs, an_epoch=plan.epochs if keys.data.curriculum else 1.0)
     assert plan.steps is not None
-    return plan.steps * plan.batch_size * plan.accumulation / examples
+    return Passes(planned=plan.steps / max(1, math.ceil(batches / plan.accumulation)))
 
 
 def steps(keys: AnyKeys, examples: int) -> int:

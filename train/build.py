@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -90,10 +91,21 @@ def rests_on(recipe: Recipe, yard: Yard) -> tuple[Built | None, Built | None]:
     if parent and not (parent.folder / checkpoint.ADAPTER_WEIGHTS).is_file():
         what = f"parent: {keys.parent!r} is no adapter; name one, or give it as 'base'"
         raise InputError([Problem(path=str(recipe.path), what=what)])
+    if parent:
+        _same_task(recipe, keys, parent)
     if parent and (made := checkpoint.find(parent.folder)) and made.base and base and made.base.sha256 != base.sha256:
         what = f"parent: {keys.parent!r} was trained on another base ({made.base.spec}); name that one as 'base'"
         raise InputError([Problem(path=str(recipe.path), what=what)])
     return base, parent
+
+
+def _same_task(recipe: Recipe, keys: TunedKeys, parent: Built) -> None:
+    """Raise InputError where the parent's adapter answers and the recipe scores, or the other way round."""
+    config = json.loads((parent.folder / "adapter_config.json").read_text(encoding="utf-8"))
+    wanted = "SEQ_CLS" if keys.kind == "reward" else "CAUSAL_LM"  # type: ignore[attr-defined]
+    if config.get("task_type") not in (wanted, None):
+        what = f"parent: {keys.parent!r} is an adapter for {config['task_type']}, this kind needs {wanted}; change it"
+        raise InputError([Problem(path=str(recipe.path), what=what)])
 
 
 def _found(recipe: Recipe, key: str, text: str, yard: Yard) -> Built:
@@ -163,12 +175,14 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
     resume = saved.resumable(place, recipe.resolved(), examples.sha256)
     if resume:
         yard.say(f"{name}: goes on from {checkpoint.read(resume).progress}")
+    if examples.left_out:
+        yard.say(f"{name}: {examples.left_out} validation examples are left out: their prompts are trained or held out")
     notary = Notary(recipe, base, parent, run, examples, place)
     notary.write_index(parent)
     look = None
     if recipe.keys.evaluate:
         build = built_by(lambda other: built(other, yard, resume=True).spec)
-        look = looks(recipe, base.spec if base else None, place, build, yard.say)
+        look = looks(recipe, base, place, build, yard.say)
     task = Task(
         keys=recipe.keys,
         data=examples,

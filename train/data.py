@@ -32,7 +32,8 @@ TOLERANCE = 0.01
 class TrainingData:
     """What a recipe trains on, in order, and what it is validated on.
 
-    `planned` counts by source; `held_out` what was left out as known to the held-out files. `ordered` says that the
+    `planned` counts by source; `held_out` what was left out as known to the held-out files, `left_out`
+    what of the validation examples because its prompt is known or trained on. `ordered` says that the
     order is the curriculum's, `epochs` of them laid out one after the other.
     """
 
@@ -42,6 +43,7 @@ class TrainingData:
     held_out: int
     files: tuple[Origin, ...]
     ordered: bool
+    left_out: int = 0
 
     @property
     def sha256(self) -> str:
@@ -77,7 +79,7 @@ def load(recipe: Recipe) -> TrainingData:
         files += origins
         sources.append(Source(name=part.name, rows=kept, ratio=part.ratio, repeat=part.repeat))
     rng = random.Random(f"draw {keys.seed}")
-    sources, validation, more = _validation(recipe, sources, wanted, known, rng)
+    sources, validation, more, missed = _validation(recipe, sources, wanted, known, rng)
     drawn = _drawn(recipe, sources, rng)
     if not drawn.rows:
         what = "leaves no example to train on; add some that are not held out"
@@ -89,6 +91,7 @@ def load(recipe: Recipe) -> TrainingData:
         held_out=left_out,
         files=(*files, *more),
         ordered=bool(data.curriculum),
+        left_out=missed,
     )
 
 
@@ -146,30 +149,51 @@ def _of_source(data: Any) -> dict[str, Any]:
 
 def _validation(
     recipe: Recipe, sources: list[Source], wanted: Wanted, known: TrainingIndex | None, rng: random.Random
-) -> tuple[list[Source], tuple[Example, ...], list[Origin]]:
-    """The sources without what validation takes of them, the validation examples, and files read for them alone."""
+) -> tuple[list[Source], tuple[Example, ...], list[Origin], int]:
+    """The sources without what validation takes of them, and the validation examples.
+
+    Also the files read for these alone, and how many of their examples were left out.
+    """
     keys = recipe.keys.data.validation
     if keys is None:
-        return sources, (), []
+        return sources, (), [], 0
     if keys.share is None:
         own = random.Random(f"validation {keys.generator} {recipe.keys.seed}")
         rows, origins = read(keys, recipe.path.parent, replace(wanted, stratify=None, source="validation"), own)
-        trained = {_told(row) for source in sources for row in source.rows}
-        # A loss on examples that are trained on would say nothing; made ones repeat by chance, so they are left out.
-        apart = [row for row in without(rows, known) if _told(row) not in trained]
+        trained = {_asked(row) for source in sources for row in source.rows}
+        # A loss on prompts that are trained on would say little; made ones repeat by chance, so they are left out.
+        apart = [row for row in without(rows, known) if _asked(row) not in trained]
         if not apart:
-            what = "data.validation: all of its examples stand in the training data too; give others"
+            what = "data.validation: the prompts of all its examples are trained on too; give others"
             raise InputError([Problem(path=str(recipe.path), what=what)])
-        return sources, tuple(apart), origins
-    left, taken = [], []
+        return sources, tuple(apart), origins, len(rows) - len(apart)
+    asked: set[Any] = set()
     for source in sources:
-        count = max(1, round(keys.share * len(source.rows)))
-        rows = sample(source.rows, count, rng, stratified=wanted.stratify is not None)
-        asked = {_asked(row) for row in rows}
-        # All examples of a prompt go together: one that is trained on elsewhere would be no validation.
-        taken += [row for row in source.rows if _asked(row) in asked]
-        left.append(replace(source, rows=[row for row in source.rows if _asked(row) not in asked]))
-    return left, tuple(taken), []
+        asked |= _prompts(source, keys.share, rng, recipe, stratified=wanted.stratify is not None)
+    # All examples of a prompt go together, whatever their source: one that is trained on would be no validation.
+    left = [replace(source, rows=[row for row in source.rows if _asked(row) not in asked]) for source in sources]
+    taken = [row for source in sources for row in source.rows if _asked(row) in asked]
+    return left, tuple(taken), [], 0
+
+
+def _prompts(source: Source, share: float, rng: random.Random, recipe: Recipe, *, stratified: bool) -> set[Any]:
+    """Drawn prompts of a source whose examples together are its share, and no more."""
+    sizes = Counter(_asked(row) for row in source.rows)
+    room = max(1, round(share * len(source.rows)))
+    drawn = sample(source.rows, room, rng, stratified=stratified)
+    taken: set[Any] = set()
+    for row in [*drawn, *rng.sample(list(source.rows), len(source.rows))]:
+        prompt = _asked(row)
+        if prompt not in taken and sizes[prompt] <= room:
+            taken.add(prompt)
+            room -= sizes[prompt]
+    if source.rows and not taken:
+        what = (
+            f"data.validation.share: {room:,} examples of {source.name} are to be held out, but every prompt stands in "
+            f"at least {min(sizes.values()):,}; raise the share, or give validation files"
+        )
+        raise InputError([Problem(path=str(recipe.path), what=what)])
+    return taken
 
 
 def _drawn(recipe: Recipe, sources: Sequence[Source], rng: random.Random) -> Drawn:
@@ -179,10 +203,6 @@ def _drawn(recipe: Recipe, sources: Sequence[Source], rng: random.Random) -> Dra
     stages = [Stage(start=stage.start, ratios=stage.ratios) for stage in data.curriculum]
     epochs = recipe.keys.training.epochs or 1.0
     return laid_out(sources, stages, data.sample_ratio, epochs, rng, stratified=stratified)
-
-
-def _told(row: Example) -> tuple[Any, ...]:
-    return row.prompt, row.answer, row.rejected
 
 
 def _asked(row: Example) -> Any:

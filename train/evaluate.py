@@ -24,27 +24,28 @@ from harness.models.spec import Spec, parse
 from harness.progress import Silent
 from harness.suite import Suite
 from train.keys import EvaluateKeys
+from train.notary import Built as Base
 from train.recipe import Recipe, load
 from train.watched import Figures
 
 Built = Callable[[Path], str]
 """The spec of a recipe's checkpoint, built first where it is not there."""
+Look = Callable[[bool, Any, int], Figures]
+"""Whether the whole suite is asked, the trainer, and the step that its weights are of."""
 
 
-def looks(
-    recipe: Recipe, base: str | None, place: Path, build: Built, say: Callable[[str], None]
-) -> Callable[[bool, Any], Figures]:
+def looks(recipe: Recipe, base: Base | None, place: Path, build: Built, say: Callable[[str], None]) -> Look:
     """A function that looks at a trainer's model: with the recipe's limit, or (True) with the whole suite.
 
-    `base` is the spec of the recipe's base, the baseline where neither recipe nor suite names one. Raises InputError
-    where the suite cannot be used.
+    The recipe's base is the baseline where neither recipe nor suite names one. Raises InputError where the suite cannot
+    be used.
     """
     keys, path = recipe.keys.evaluate, recipe.suite()
     assert keys is not None and path is not None
     suite = _greedy(suites.load(path), keys)
     here = recipe.path.resolve().parent
     judges = tuple(_absolute(text, here) for text in keys.judges) or suite.judges
-    baseline = _absolute(keys.baseline, here) if keys.baseline else suite.baseline or base
+    baseline = _absolute(keys.baseline, here) if keys.baseline else suite.baseline or (base.spec if base else None)
     if baseline is None:
         raise InputError("evaluate: neither the recipe nor its suite names a baseline; add 'evaluate.baseline'")
     suite = replace(suite, baseline=baseline, judges=judges)
@@ -57,18 +58,18 @@ def looks(
     def resolve(spec: Spec) -> Spec:
         return replace(spec, **_of_text(made[spec.path])) if spec.kind == "recipe" else spec
 
-    def look(whole: bool, trainer: Any) -> Figures:
+    def look(whole: bool, trainer: Any, step: int) -> Figures:
         import torch
 
         if whole and keys.limit is None:
             return {}
-        step = trainer.state.global_step
         out = place / "evaluations" / f"step-{step}{'-whole' if whole else ''}"
         # A training that went on from an earlier step looks again.
         shutil.rmtree(out, ignore_errors=True)
         options = Options(candidate=f"hf/{place}", limit=None if whole else keys.limit)
         with torch.random.fork_rng():
-            figures = _run(suite, options, resolve, _contestant(trainer, suite, base), out)
+            trained = _contestant(trainer, suite, base, place, step)
+            figures, leaked = _run(suite, options, resolve, trained, out)
         where = "what is kept" if whole else f"step {step}"
         if not figures:
             lost = f"{where}: no judge of the suite counts, so there is no win rate ({out})"
@@ -76,7 +77,7 @@ def looks(
                 raise RunStopped(f"{lost}, and training is steered by it; look at the run's report")
             say(lost)
             return {}
-        say(_told(where, figures, len(suite.prompts)))
+        say(_told(where, figures, len(suite.prompts)) + leaked)
         return figures
 
     return look
@@ -108,22 +109,33 @@ def _of_text(text: str) -> Mapping[str, Any]:
     return {"kind": kind, "rest": rest, "folder": Path()}
 
 
-def _contestant(trainer: Any, suite: Suite, base: str | None) -> Given:
-    """The model in the trainer's hands, adapter on, known by the bytes of its weights."""
+def _contestant(trainer: Any, suite: Suite, base: Base | None, place: Path, step: int) -> Given:
+    """The model in the trainer's hands, adapter on, known by the bytes of its weights and its base."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     tokenizer = copy.copy(trainer.processing_class)
     tokenizer.padding_side = "left"
-    digest = hashlib.sha256(str(base).encode())
+    digest = hashlib.sha256((base.sha256 if base else "").encode())
     for name, weight in model.named_parameters():
         if weight.requires_grad:
             digest.update(name.encode())
             digest.update(weight.detach().float().cpu().contiguous().numpy().tobytes())
     contestant = LocalContestant.of(model, tokenizer, fingerprint=digest.hexdigest(), seed=suite.seed)
-    return Given(contestant=contestant, fingerprint=digest.hexdigest())
+    adapted = hasattr(model, "peft_config") and base is not None
+    return Given(
+        contestant=contestant,
+        fingerprint=digest.hexdigest(),
+        folders=(base.folder, place) if adapted and base else (place, None),
+        standing=f"unfinished training: this is the model at step {step} of {trainer.state.max_steps}",
+    )
 
 
-def _run(suite: Suite, options: Options, resolve: Callable[[Spec], Spec], trained: Given, out: Path) -> Figures:
-    """Run the suite into a folder of its own: its win rate with its interval; nothing where no judge counts."""
+def _run(
+    suite: Suite, options: Options, resolve: Callable[[Spec], Spec], trained: Given, out: Path
+) -> tuple[Figures, str]:
+    """Run the suite into a folder of its own: its win rate with its interval, and what leaked, in words.
+
+    No figures where no judge counts.
+    """
     meter = Meter()
     job, cast, manifest, workshop = plan_job(
         suite, options, resolve, meter=meter, say=lambda _: None, given={"candidate": trained}
@@ -136,9 +148,12 @@ def _run(suite: Suite, options: Options, resolve: Callable[[Spec], Spec], traine
     counting = report.summary.counting
     result = summary.get("panel") or (summary["judges"][counting[0]] if counting else None)
     if result is None or result["win_rate"] is None:
-        return {}
+        return {}, ""
     low, high = result["ci"] or (0.0, 1.0)
-    return {"win_rate": result["win_rate"], "win_rate_low": low, "win_rate_high": high, "win_rate_n": result["n"]}
+    ids = (summary.get("leakage") or {}).get("ids", ())
+    leaked = f"; {len(ids)} of them stand in training data" if ids else ""
+    figures = {"win_rate": result["win_rate"], "win_rate_low": low, "win_rate_high": high, "win_rate_n": result["n"]}
+    return figures, leaked
 
 
 def _told(what: str, figures: Figures, of: int) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from harness.errors import InputError, Problem, RunStopped
 from train import saved
-from train.arguments import arguments, epochs, fits, of_kind, save_every, steps
+from train.arguments import arguments, fits, of_kind, passes, save_every, steps
 from train.data import TrainingData, counted, require_as_planned
 from train.examples import Example
 from train.keys import AnyKeys, DpoKeys, RewardKeys, SftKeys
@@ -48,7 +48,7 @@ class Task:
     finish: Finish
     step: Callable[[int, int], None]
     say: Callable[[str], None]
-    look: Callable[[bool, Any], Figures] | None = None
+    look: Callable[[bool, Any, int], Figures] | None = None
 
 
 def train(task: Task) -> tuple[Stand, History]:
@@ -67,19 +67,20 @@ def _trained(task: Task, trainer: Any) -> tuple[Stand, History]:
         trainer.evaluate()
     _carry_out(trainer, task.resume)
     state, last = trainer.state, trainer.state.global_step
-    here = stand(state, epochs(task.keys, len(task.data.rows)), history)
+    here = stand(state, passes(task.keys, len(trainer.get_train_dataloader())), history)
     if last < state.max_steps:
         here = replace(here, ended=_why(task.keys))
     best = state.best_global_step
     if task.keys.early_stopping is not None and best and best != last:
         trainer._load_from_checkpoint(str(task.place / f"checkpoint-{best}"))
-        task.say(f"step {best} was the best by {task.keys.early_stopping.metric}; its weights are put back")
         here = replace(here, weights_step=best, metrics={**history.at(best)})
+        task.say(_put_back(best, task.keys.early_stopping.metric, here.metrics))
     if task.look is not None:
         trainer.model.eval()
-        whole = dict(task.look(True, trainer))
-        history.rows[-1].update({f"whole_{name}": value for name, value in whole.items()})
-        here = replace(here, metrics={**here.metrics, **{f"whole_{name}": value for name, value in whole.items()}})
+        kept = here.weights_step or last
+        whole = {f"whole_{name}": value for name, value in task.look(True, trainer, kept).items()}
+        history.row(kept).update(whole)
+        here = replace(here, metrics={**here.metrics, **whole})
     save(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, task.place)
     return here, history
 
@@ -101,7 +102,16 @@ def _why(keys: AnyKeys) -> str | None:
     stopping = keys.early_stopping
     if stopping is None:
         return None
-    return f"{stopping.metric} did not improve for {stopping.patience} looks"
+    by = f" by more than {stopping.min_difference:g}" if stopping.min_difference else ""
+    return f"{stopping.metric} did not improve{by} for {stopping.patience} looks"
+
+
+def _put_back(step: int, metric: str, figures: Figures) -> str:
+    said = f"step {step} was the best by {metric}; its weights are put back"
+    before = figures.get(f"{metric}_before")
+    if metric == "validation_loss" and before is not None and before < figures[metric]:
+        said += f", though before training it was better ({before:.4g}, now {figures[metric]:.4g})"
+    return said
 
 
 def _trainer(task: Task, start: Opened) -> tuple[Any, Used]:
@@ -110,6 +120,7 @@ def _trainer(task: Task, start: Opened) -> tuple[Any, Used]:
     pairs = isinstance(keys, DpoKeys | RewardKeys)
     rows, used = (_pairs if pairs else _answers)(keys, data.rows, start.tokenizer)
     held, _ = (_pairs if pairs else _answers)(keys, data.validation, start.tokenizer)
+    used = replace(used, validation=len(held))
     require_as_planned(data.planned, used.actual, str(task.place.name))
     if data.validation and not held:
         raise InputError("data.validation: no example keeps its answer within training.max_length; raise it")
@@ -206,7 +217,7 @@ def _due(task: Task) -> Look | None:
         step = trainer.state.global_step
         if step == 0 or (evaluate.every and step % evaluate.every):
             return {}
-        return look(False, trainer)
+        return look(False, trainer, step)
 
     return due
 
@@ -219,7 +230,7 @@ def _callbacks(task: Task, history: History) -> list[Any]:
         history=history,
         place=task.place,
         keep=keys.save.keep,
-        epochs=epochs(keys, len(task.data.rows)),
+        passes=lambda batches: passes(keys, batches),
         finish=task.finish,
         step=task.step,
     )
@@ -277,7 +288,8 @@ def _memory(task: Task) -> str:
     if plan.batch_size == 1:
         smaller = f"lower training.max_length from {plan.max_length}"
     more = "" if plan.gradient_checkpointing else ", or set training.gradient_checkpointing: true"
-    return f"{task.run.device} is out of memory; {smaller}{more}; {_kept(task)}"
+    # Another batch size is another recipe, which begins anew.
+    return f"{task.run.device} is out of memory; {smaller}{more}, and begin anew; {_kept(task)}"
 
 
 def _kept(task: Task) -> str:

@@ -19,7 +19,7 @@ from train.keys import TunedKeys
 from train.outcome import Setting, Stand, Used
 from train.recipe import Recipe
 
-VERSIONS = ("torch", "transformers", "tokenizers", "peft", "trl", "accelerate")
+VERSIONS = ("judge-harness", "numpy", "datasets", "torch", "transformers", "tokenizers", "peft", "trl", "accelerate")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +47,7 @@ class Notary:
         self._recipe, self._base, self._parent, self._run, self._place = recipe, base, parent, run, place
         self._examples, self._sha256 = examples, examples.sha256
         self._index_sha256: str | None = None
+        self._unindexed: tuple[str, ...] = ()
         self._used: Used | None = None
 
     def write_index(self, parent: Built | None) -> None:
@@ -54,7 +55,9 @@ class Notary:
         keys = self._recipe.keys
         # An adapter is never without its base, whose own index is read beside it; other weights hold all of it.
         within = self._base if isinstance(keys, TunedKeys) and not keys.adapts else None
-        earlier = [TrainingIndex.load(made.folder / FILE) for made in (within, parent) if made and _indexed(made)]
+        before = [made for made in (within, parent) if made]
+        self._unindexed = tuple(made.named for made in before if not _indexed(made))
+        earlier = [TrainingIndex.load(made.folder / FILE) for made in before if _indexed(made)]
         index = join([*earlier, self._examples.index()]) if earlier else self._examples.index()
         index.save(self._place / FILE)
         with (self._place / FILE).open("rb") as file:
@@ -109,12 +112,13 @@ class Notary:
         return Data(
             sha256=self._sha256,
             index_sha256=self._index_sha256,
+            unindexed=self._unindexed,
             planned=sum(examples.planned.values()),
             actual=sum(used.actual.values()),
             held_out=examples.held_out,
             truncated=used.truncated,
             dropped=used.dropped,
-            validation=len(examples.validation),
+            validation=used.validation,
             files=tuple(File(name=f.name, sha256=f.sha256, examples=f.examples) for f in examples.files),
             sources={name: {"planned": examples.planned[name], "actual": used.actual.get(name, 0)} for name in names},
         )

@@ -19,11 +19,22 @@ class Setting:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Used:
-    """What of the planned examples the trainer got: by source, and how many were cut or left without an answer."""
+    """What of the planned examples the trainer got: by source, and how many were cut or left without an answer;
+    and how many examples the validation figures are over.
+    """
 
     actual: Mapping[str, int]
     truncated: int
     dropped: int
+    validation: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passes:
+    """How often the data are planned to be seen, and how many of the trainer's own epochs one pass is."""
+
+    planned: float
+    an_epoch: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,8 @@ def plot(rows: Sequence[Row], title: str, kept: int | None, file: Path) -> None:
     figure = Figure(figsize=(7, 4), dpi=120)
     axes = figure.add_axes((0.1, 0.13, 0.87, 0.78))
     drawn = False
-    for name, label, style in (("loss", "training loss", "-"), ("validation_loss", "validation loss", "o-")):
+    trained = "training loss, anchor included" if any(row.get("anchor_coef") for row in rows) else "training loss"
+    for name, label, style in (("loss", trained, "-"), ("validation_loss", "validation loss", "o-")):
         points = [(row["step"], row[name]) for row in rows if row.get(name) is not None]
         if points:
             axes.plot(*zip(*points, strict=True), style, label=label, markersize=4, linewidth=1.4)
@@ -36,4 +37,4 @@ def plot(rows: Sequence[Row], title: str, kept: int | None, file: Path) -> None:
 
 
 def _tokens(rows: Sequence[Row]) -> bool:
-    return not any("reward_accuracy" in row or "accuracy" in row for row in rows)
+    return not any("reward_accuracy" in row or "train_accuracy" in row for row in rows)

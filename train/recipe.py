@@ -170,6 +170,23 @@ def _hashes(recipe: Recipe) -> Iterator[str]:
     folders = [recipe.file(source.dataset) for _, source in sources(recipe) if source.dataset]
     files += [file for folder in folders if folder.is_dir() for file in sorted(folder.rglob("*")) if file.is_file()]
     suite = recipe.suite()
-    for file in [*files, *([suite] if suite else [])]:
+    if suite is not None:
+        # Its prompts, wherever they lie, and the recipes of whom it names.
+        found = suites.load(suite)
+        yield hashlib.sha256(repr(found.prompts).encode()).hexdigest()
+        files += [suite, *_named_recipes(recipe, found)]
+    for file in files:
         with file.open("rb") as stream:
             yield hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _named_recipes(recipe: Recipe, suite: suites.Suite) -> Iterator[Path]:
+    """The recipe files that a training's looks need: its baseline's and judges', its own or the suite's."""
+    evaluate = recipe.keys.evaluate
+    assert evaluate is not None
+    own = [(recipe.path.parent, text) for text in (evaluate.baseline, *evaluate.judges) if text]
+    theirs = [(suite.folder, text) for text in (suite.baseline, *suite.judges) if text]
+    for folder, text in (*own, *theirs):
+        path = folder / text.removeprefix("recipe/")
+        if text.startswith("recipe/") and path.is_file():
+            yield path

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from train import saved
-from train.outcome import Row, Stand
+from train.outcome import Passes, Row, Stand
 
 NAMES = {
     "loss": "loss",
@@ -27,9 +27,9 @@ NAMES = {
     "rewards/accuracies": "reward_accuracy",
     "rewards/margins": "reward_margin",
     "eval_rewards/accuracies": "validation_accuracy",
-    "accuracy": "accuracy",
+    "accuracy": "train_accuracy",
     "eval_accuracy": "validation_accuracy",
-    "margin": "margin",
+    "margin": "train_margin",
 }
 """What the trainers call a figure, and what it is called here."""
 
@@ -61,6 +61,10 @@ class History:
         found = {name: value for name, value in here.items() if name not in ("step", "epoch") and value is not None}
         return {**(before if self.rows and self.rows[0]["step"] == 0 else {}), **found}
 
+    def row(self, step: int) -> dict[str, float]:
+        """The row of a step, which is the last one where there is none of it."""
+        return next((row for row in reversed(self.rows) if row["step"] == step), self.rows[-1])
+
     def write(self, file: Path) -> None:
         """Write the rows as JSON; a figure that is no finite number (a gradient's norm, say) is null."""
         rows = [
@@ -77,7 +81,13 @@ Finish = Callable[[Path, Stand], None]
 
 
 def recorder(
-    *, history: History, place: Path, keep: int, epochs: float, finish: Finish, step: Callable[[int, int], None]
+    *,
+    history: History,
+    place: Path,
+    keep: int,
+    passes: Callable[[int], Passes],
+    finish: Finish,
+    step: Callable[[int, int], None],
 ) -> Any:
     """A trainer's callback that keeps the history, reports every step, and finishes every folder that is saved."""
     from transformers import TrainerCallback
@@ -89,24 +99,24 @@ def recorder(
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             step(state.global_step, state.max_steps)
 
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_save(self, args: Any, state: Any, control: Any, train_dataloader: Any = None, **_: Any) -> None:
             folder = place / f"checkpoint-{state.global_step}"
             history.write(folder / saved.HISTORY)
             saved.link_index(place, folder)
             saved.settle(folder)
-            finish(folder, stand(state, epochs, history))
+            finish(folder, stand(state, passes(len(train_dataloader)), history))
             saved.prune(place, keep, state.best_global_step)
 
     return Recorder()
 
 
-def stand(state: Any, epochs: float, history: History) -> Stand:
-    """Where a trainer stands by its own state, of so many planned epochs."""
+def stand(state: Any, passes: Passes, history: History) -> Stand:
+    """Where a trainer stands by its own state."""
     return Stand(
         steps=state.global_step,
         planned=state.max_steps,
-        epochs=epochs * state.global_step / max(1, state.max_steps),
-        epochs_planned=epochs,
+        epochs=float(state.epoch or 0.0) * passes.an_epoch,
+        epochs_planned=passes.planned,
         metrics=history.at(state.global_step),
     )
 

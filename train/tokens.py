@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
-    """The rows that have something to learn; how many were cut, and how many had no answer left and were dropped."""
+    """The rows that have something to learn; how many were cut, and how many of these had no answer left."""
 
     rows: tuple[Row, ...]
     truncated: int
@@ -84,8 +84,17 @@ def _pieces(tokenizer: Any, example: Example) -> list[str]:
             continue
         last = place == len(turns) - 1
         after = whole if last else _rendered(tokenizer, example, turns[: place + 1])
-        if whole.startswith(after):
-            pieces += [_rendered(tokenizer, example, turns[:place], opening=True), after]
+        before = _rendered(tokenizer, example, turns[:place], opening=True)
+        # What was asked must stand in front of the answer as it did when it was asked.
+        asked = turns[place - 1]["content"].strip() if place else ""
+        upto = before.rfind(asked) + len(asked)
+        if whole.startswith(after) and whole.startswith(before[:upto]):
+            pieces += [before, after]
+        elif last:
+            what = "the base's chat template rewrites what was asked once it is answered, so the answer cannot be told"
+            raise InputError(
+                [Problem(path=example.file, line=example.line, what=f"{what} apart; name another base or template")]
+            )
     return pieces
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ from harness.errors import InputError, Problem
 from harness.models.meter import Meter
 from harness.progress import showing
 from train import data, saved
-from train.arguments import epochs, save_every, setting, steps
+from train.arguments import passes, save_every, setting, steps
 from train.build import Yard, built, is_done
 from train.recipe import Recipe, load, sources
 
@@ -27,7 +29,7 @@ def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool
         try:
             made = built(recipe, yard, resume=resume)
         except KeyboardInterrupt:
-            _interrupted(recipe, checkpoints)
+            _interrupted(recipe, changes, checkpoints)
             raise
     manifest = checkpoint.read(made.folder)
     for line in _told(manifest):
@@ -46,6 +48,7 @@ def dry_run(path: Path, changes: Sequence[str]) -> int:
     counts = data.counted(examples.rows)
     data.require_as_planned(examples.planned, counts, str(path))
     plan = keys.training
+    batches = math.ceil(rows / plan.batch_size)
     shown = {
         "recipe": f"{keys.name} ({keys.kind})",
         **{
@@ -54,7 +57,7 @@ def dry_run(path: Path, changes: Sequence[str]) -> int:
         },
         "held out": f"{examples.held_out:,} left out as equal or near to held-out prompts",
         "validation": f"{len(examples.validation):,} examples" if examples.validation else "none: no loss to compare",
-        "passes": f"{epochs(keys, rows):g}",
+        "passes": "not known before packing" if plan.packing else f"{passes(keys, batches).planned:g}",
         "steps": f"{planned:,} of {plan.batch_size} × {plan.accumulation} examples (rows before packing)"
         if plan.packing
         else f"{planned:,} of {plan.batch_size} × {plan.accumulation} examples",
@@ -105,17 +108,21 @@ def _other_files(recipe: Recipe, made: checkpoint.Manifest) -> list[str]:
     return [name for name, sha256 in now if (name, sha256) not in then]
 
 
-def _interrupted(recipe: Recipe, checkpoints: Path) -> None:
-    kept = [step for place in _unfinished(recipe, checkpoints) for step in saved.steps(place)[-1:]]
+def _interrupted(recipe: Recipe, changes: Sequence[str], checkpoints: Path) -> None:
+    last = [step for place in _unfinished(recipe, checkpoints) for step in saved.steps(place)[-1:]]
+    # Another training of this name may have been broken off too.
+    kept = [step for step in last if not saved.differences(checkpoint.read(step).recipe, recipe.resolved())]
     at = f"step {saved.step_of(kept[-1])} is kept" if kept else "no step was saved yet"
-    print(f"{at}; `harness train {recipe.path} --resume` goes on", file=sys.stderr)
+    again = "".join(f" --set {shlex.quote(change)}" for change in changes)
+    print(f"{at}; `harness train {recipe.path}{again} --resume` goes on", file=sys.stderr)
 
 
 def _told(manifest: checkpoint.Manifest) -> list[str]:
     """What came out, in a few lines."""
     counts = manifest.data
+    over = "passes laid out as" if manifest.recipe["data"].get("curriculum") else "passes over"
     lines = [
-        f"{manifest.name}: {manifest.progress}, {manifest.epochs:g} of {manifest.epochs_planned or 0:g} passes over "
+        f"{manifest.name}: {manifest.progress}, {manifest.epochs:g} of {manifest.epochs_planned or 0:g} {over} "
         f"{counts.actual:,} examples ({counts.planned:,} planned, {counts.held_out:,} held out, {counts.truncated:,} "
         f"truncated, {counts.dropped:,} dropped) on {manifest.device} in {manifest.precision}"
     ]

@@ -35,9 +35,10 @@ class Data:
     """The training data: SHA-256 of the examples in order, the files they were read from, and their counts.
 
     `planned` is what the recipe's ratios ask for, `actual` what the trainer got; `held_out` counts what was left out as
-    equal or near to held-out prompts, `truncated` what was cut to the longest length, `dropped` what had no answer left
-    after the cut. `sources` says planned and actual for each source. `index_sha256` is that of the index file beside
-    the weights, which the leakage guard reads.
+    equal or near to held-out prompts, `truncated` what was cut to the longest length, `dropped` those of
+    them that had no answer left. `sources` says planned and actual for each source. `index_sha256` is that of the index
+    file beside the weights, which the leakage guard reads; `unindexed` names checkpoints that these weights come from
+    and whose training data no index tells.
     """
 
     sha256: str
@@ -50,6 +51,7 @@ class Data:
     files: tuple[File, ...] = ()
     sources: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     index_sha256: str | None = None
+    unindexed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -150,6 +152,7 @@ def _data(value: Mapping[str, Any]) -> Data:
         _require(known, key, int)
     _require(known, "sources", dict)
     _require(known, "index_sha256", str, none=True)
+    known["unindexed"] = tuple(map(str, known.get("unindexed", ())))
     known["files"] = tuple(File(**_known(File, file)) for file in known.get("files", ()))
     return Data(**known)
 

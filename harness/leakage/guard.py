@@ -73,6 +73,9 @@ def compare(weights: Mapping[str, Weights], prompts: Sequence[Prompt]) -> tuple[
             unknown.append(name)
             continue
         held[role].append(sha256)
+        made = checkpoint.find(folder)
+        if made is not None and made.data.unindexed:
+            unknown.append(f"what {name} was made from")
         if sha256 not in indexes:
             indexes[sha256] = TrainingIndex.load(folder / FILE)
     notes = [_unknown(unknown)] if unknown else []

@@ -109,7 +109,7 @@ def test_a_machine_without_enough_memory_is_told_what_to_lower(tmp_path, stem):
     assert done.code == 4, done.err
     assert done.err.splitlines()[-1] == (
         "error: cpu is out of memory; lower training.batch_size from 4 (and raise training.accumulation), "
-        "or set training.gradient_checkpointing: true; no step was saved before"
+        "or set training.gradient_checkpointing: true, and begin anew; no step was saved before"
     )
 
 
@@ -117,8 +117,14 @@ def test_a_machine_without_enough_memory_is_told_what_to_lower(tmp_path, stem):
     ("plan", "lower"),
     [
         ({"batch_size": 4}, "lower training.batch_size from 4 (and raise training.accumulation), or set"),
-        ({"batch_size": 1}, "lower training.max_length from 96, or set training.gradient_checkpointing: true; "),
-        ({"batch_size": 2, "gradient_checkpointing": True}, "from 2 (and raise training.accumulation); step 2 "),
+        (
+            {"batch_size": 1},
+            "lower training.max_length from 96, or set training.gradient_checkpointing: true, and begin anew; ",
+        ),
+        (
+            {"batch_size": 2, "gradient_checkpointing": True},
+            "from 2 (and raise training.accumulation), and begin anew; step 2 ",
+        ),
     ],
 )
 def test_out_of_memory_says_what_to_lower_and_what_is_kept(tmp_path, base, plan, lower):

@@ -10,9 +10,11 @@ pytest.importorskip("torch")
 
 from harness import checkpoint
 from harness.errors import HarnessError, InputError
+from tests.published import write_lines
 from tests.train.forked import until
-from tests.train.small import manifest, recipe
+from tests.train.small import answers, manifest, pairs, recipe, train
 from train.build import ensure
+from train.notary import VERSIONS
 
 MADE = {"files": None, "examples": 40}
 
@@ -63,7 +65,7 @@ def test_a_manifest_says_what_made_the_weights(built):
     assert base["tokenizer_sha256"] and base["chat_template_sha256"]
     assert (lora["kind"], lora["adapter_sha256"]) == ("sft", lora["sha256"])
     assert (lora["seed"], lora["device"], lora["precision"]) == (5, "cpu", "fp32")
-    assert set(lora["versions"]) == {"torch", "transformers", "tokenizers", "peft", "trl", "accelerate"}
+    assert set(lora["versions"]) == set(VERSIONS)
     assert lora["recipe"]["lora"]["rank"] == 2
     assert lora["epochs"] == lora["epochs_planned"] == 1.0
     assert lora["created"].endswith("+00:00")
@@ -155,3 +157,30 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(HarnessError, match=r"cannot be written: .*set HARNESS_CHECKPOINTS"):
         build(recipes(tmp_path), tmp_path / "file" / "c")
+
+
+def test_a_parent_of_another_task_is_refused(tmp_path, base):
+    scores = train(recipe(tmp_path, base, pairs(8), kind="reward", name="scores"))
+    write_lines(tmp_path / "data.jsonl", answers(8))
+    going_on = recipe(tmp_path, base, file="on.yaml", name="on", lora=None, parent=f"hf/{scores}")
+    with pytest.raises(InputError, match=r"parent: .* is an adapter for SEQ_CLS, this kind needs CAUSAL_LM"):
+        train(going_on)
+
+
+@pytest.mark.parametrize(
+    ("plan", "done", "planned"),
+    [
+        ({"epochs": None, "steps": 6, "batch_size": 4}, 2.0, 2.0),
+        ({"epochs": 0.5, "batch_size": 4}, 2 / 3, 0.5),
+        ({"epochs": 2, "batch_size": 4}, 2.0, 2.0),
+    ],
+)
+def test_passes_are_what_the_trainer_made(tmp_path, base, plan, done, planned):
+    made = checkpoint.read(train(recipe(tmp_path, base, answers(12 if "steps" not in plan else 10), training=plan)))
+    assert made.epochs == pytest.approx(done, abs=1e-5)
+    assert made.epochs_planned == pytest.approx(planned)
+
+
+def test_weights_from_a_base_without_an_index_say_so(tmp_path, base):
+    made = checkpoint.read(train(recipe(tmp_path, base, answers(8), lora=None)))
+    assert made.data.unindexed == (f"hf/{base}",)

@@ -165,10 +165,35 @@ def test_validation_leaves_out_what_is_trained_on(tmp_path, base):
     path = recipe(tmp_path, base, answers(10), data={"validation": {"files": ["more.jsonl"]}})
     write_lines(tmp_path / "more.jsonl", [*answers(3), {"prompt": "new", "response": "one"}])
     assert asked(loaded(path).validation) == ["new"]
+    assert loaded(path).left_out == 3
     assert [file.name for file in loaded(path).files] == ["data.jsonl", "more.jsonl"]
     write_lines(tmp_path / "more.jsonl", answers(3))
-    with pytest.raises(InputError, match="all of its examples stand in the training data too; give others"):
+    with pytest.raises(InputError, match="the prompts of all its examples are trained on too; give others"):
         loaded(path)
+
+
+def test_another_answer_to_a_prompt_that_is_trained_on_is_no_validation(tmp_path, base):
+    path = recipe(tmp_path, base, answers(10), data={"validation": {"files": ["more.jsonl"]}})
+    other = [{**row, "response": f"{row['response']} indeed"} for row in answers(3)]
+    write_lines(tmp_path / "more.jsonl", [*other, {"prompt": "new", "response": "one"}])
+    assert asked(loaded(path).validation) == ["new"]
+
+
+def test_a_share_for_validation_is_kept_apart_over_all_sources_of_a_mix(tmp_path, base):
+    write_lines(tmp_path / "a.jsonl", answers(20))
+    write_lines(tmp_path / "b.jsonl", answers(20))
+    mix = [{"name": "a", "files": ["a.jsonl"]}, {"name": "b", "files": ["b.jsonl"]}]
+    found = loaded(recipe(tmp_path, base, data={"files": None, "mix": mix, "validation": {"share": 0.2}}))
+    assert not set(asked(found.validation)) & set(asked(found.rows))
+
+
+def test_a_share_for_validation_takes_whole_prompts_and_no_more_than_its_share(tmp_path, base):
+    rows = [{"prompt": f"prompt {n % 20}", "response": f"answer {n}"} for n in range(200)]
+    found = loaded(recipe(tmp_path, base, rows, data={"validation": {"share": 0.05}}))
+    assert len(found.validation) == 10
+    assert len(found.rows) == 190
+    with pytest.raises(InputError, match="every prompt stands in at least 10; raise the share"):
+        loaded(recipe(tmp_path, base, rows, data={"validation": {"share": 0.02}}))
 
 
 def test_a_stratified_sample_keeps_the_shares_of_a_field(tmp_path, base):

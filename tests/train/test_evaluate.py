@@ -133,8 +133,9 @@ def test_early_stopping_on_the_win_rate_puts_the_best_back(tmp_path, base):
     looks = {row["step"]: row["win_rate"] for row in rows_of(made) if "win_rate" in row}
     best = max(looks, key=lambda step: (looks[step], -step))
     assert manifest.steps_done < manifest.steps_planned
-    assert manifest.ended == "win_rate did not improve for 2 looks"
+    assert manifest.ended == "win_rate did not improve by more than 0.4 for 2 looks"
     assert manifest.weights_step in (best, None)
+    assert (made / f"evaluations/step-{best}-whole").is_dir()
     assert same(made, made / f"checkpoint-{best}")
 
 
@@ -171,3 +172,15 @@ def test_training_that_is_steered_by_a_suite_stops_where_nobody_can_judge_it(tmp
     write_suite(tmp_path, judges=["control/first"])
     with pytest.raises(RunStopped, match="no judge of the suite counts"):
         train(path)
+
+
+def test_a_look_knows_what_the_training_itself_has_seen(tmp_path, base):
+    path = evaluated(tmp_path, base)
+    shown = [{"prompt": f"tell of dish {n}", "response": "a soup with bread"} for n in range(PROMPTS)]
+    write_lines(tmp_path / "data.jsonl", [*shown, *answers(60)])
+    made = train(path)
+    (whole,) = (made / "evaluations").glob("*-whole")
+    summary = json.loads((whole / "summary.json").read_text())
+    assert summary["leakage"]["exact"] > PROMPTS / 2
+    report = next((made / "evaluations").glob("step-5/report.md")).read_text()
+    assert "unfinished training: this is the model at step 5 of" in report

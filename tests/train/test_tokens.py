@@ -169,3 +169,9 @@ def test_nothing_becomes_nothing(tokenizer):
     found = encode(tokenizer, [], 8)
     assert (found.rows, found.truncated, found.dropped) == ((), 0, 0)
     assert pair_lengths(tokenizer, []) == []
+
+
+def test_a_template_that_rewrites_what_was_asked_is_refused(tokenizer, monkeypatch):
+    monkeypatch.setattr(tokenizer, "chat_template", "{{ messages | length }} said: " + bpe.CHAT_TEMPLATE)
+    with pytest.raises(InputError, match="rewrites what was asked once it is answered"):
+        encode(tokenizer, [chat("what is bread", "it is brown")], 64)
