@@ -79,6 +79,10 @@ def read(path: Path) -> Manifest:
         what = "holds no checkpoint manifest: its training did not finish writing, or it comes from elsewhere"
         if not path.is_dir():
             what = "there is no such checkpoint folder; check the path"
+        elif saved := sorted(path.glob(f"checkpoint-*/{MANIFEST}"), key=lambda file: file.stat().st_mtime):
+            what = (
+                f"is a training that has not ended; name a saved step ({saved[-1].parent.name}), or go on with --resume"
+            )
         raise InputError([Problem(path=str(path), what=what)]) from None
     except (OSError, ValueError, TypeError) as error:
         what = f"is not the manifest of a checkpoint ({error}); delete the folder and train again"

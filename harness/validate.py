@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import suite as suites
 from harness.errors import InputError, Problem
+from harness.leakage.examples import turns_of
 from harness.records import PromptRecord, gather, kind_of, read_lines
 from harness.yamlfile import load_yaml
 
@@ -34,7 +35,26 @@ def _jsonl(path: Path) -> list[Problem]:
     if first is None:
         found = [value for _, value in read_lines(path) if isinstance(value, Problem)]
         return found or [Problem(path=str(path), what="is empty; it needs at least one JSON object a line")]
+    if "id" not in first and _trains(first):
+        return _training(path)
     model = kind_of(first)
     if model is PromptRecord:
         return suites.load_prompts(path)[1]
     return gather(path, model)[1]
+
+
+def _trains(value: dict[str, Any]) -> bool:
+    """Whether a line is a training example: a conversation, or a prompt with its answer."""
+    return "messages" in value or {"prompt", "response"} <= value.keys()
+
+
+def _training(path: Path) -> list[Problem]:
+    """The problems of a training file, as far as they do not depend on the recipe that reads it."""
+    problems = []
+    for line, value in read_lines(path):
+        found = value if isinstance(value, Problem) else turns_of(value)
+        if isinstance(found, Problem):
+            problems.append(found)
+        elif isinstance(found, str):
+            problems.append(Problem(path=str(path), line=line, what=found))
+    return problems

@@ -108,6 +108,12 @@ def _leakage_gate(summary: Summary) -> int:
         more = "`harness leakage --train CHECKPOINT` names each with its example"
         print(f"leakage: {line}: {leaked_ids(summary)}; {more}", file=sys.stderr)
         return 1
+    if summary.leakage.finding.unknown:
+        print(
+            "leakage: nothing found in what is known; not known are the training data of "
+            f"{', '.join(summary.leakage.finding.unknown)}",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -61,6 +61,8 @@ def built(recipe: Recipe, yard: Yard, *, resume: bool) -> Built:
     below = replace(yard, above=(*yard.above, recipe.path.resolve()))
     base, parent = rests_on(recipe, below)
     place = yard.checkpoints / recipe.folder_name(base.sha256 if base else None, parent.sha256 if parent else None)
+    if is_done(place) and not yard.above:
+        yard.say(f"{recipe.keys.name}: is there already, nothing to train")
     if not is_done(place):
         _require_libraries(recipe)
         with _alone(place, recipe.keys.name, yard.on_progress):

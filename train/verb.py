@@ -17,6 +17,7 @@ from harness.progress import showing
 from train import data, saved
 from train.arguments import passes, save_every, setting, steps
 from train.build import Yard, built, is_done
+from train.keys import AnyKeys, PretrainKeys
 from train.recipe import Recipe, load, sources
 
 
@@ -62,13 +63,23 @@ def dry_run(path: Path, changes: Sequence[str]) -> int:
         if plan.packing
         else f"{planned:,} of {plan.batch_size} × {plan.accumulation} examples",
         "saved every": f"{save_every(keys, planned):,} steps",
+        "starts from": _start(keys),
         "device": f"{run.device}, {run.precision}",
         "learning rate": f"{plan.learning_rate:g}, {plan.schedule}, warm-up {plan.warmup_steps or plan.warmup_ratio:g}",
     }
     for name, value in shown.items():
         print(f"{name:<18}{value}")
-    print("Lengths are counted when the base's tokenizer is loaded; examples without an answer left are dropped then.")
+    print("Lengths are counted with the base's tokenizer, when training begins.")
     return 0
+
+
+def _start(keys: AnyKeys) -> str:
+    """What is trained, in words."""
+    if isinstance(keys, PretrainKeys):
+        return "nothing"
+    if keys.parent:
+        return f"the adapter {keys.parent} on {keys.base}"
+    return f"{keys.base}, {f'an adapter of rank {keys.lora.rank}' if keys.lora else 'all weights'}"
 
 
 def _known(recipe: Recipe, checkpoints: Path, *, resume: bool) -> None:

@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from tests.command import environment, harness
 from tests.train.forked import until
-from tests.train.small import answers, manifest, only, pairs, recipe
+from tests.train.small import answers, interrupted, manifest, only, pairs, recipe
 
 HELD = {"validation": {"share": 0.2}}
 
@@ -157,3 +157,27 @@ def test_ctrl_c_before_anything_was_saved_says_so(tmp_path, base, stem):
     done = stem.wait(running)
     assert done.code == 130
     assert f"no step was saved yet; `harness train {path} --resume` goes on" in done.err
+
+
+def test_training_files_can_be_validated(tmp_path, base, stem):
+    good = recipe(tmp_path, base, answers(3)).parent / "data.jsonl"
+    done = stem.run("validate", good, checkpoints=tmp_path / "made")
+    assert (done.code, done.out) == (0, "")
+    bad = tmp_path / "bad.jsonl"
+    bad.write_text('{"prompt": "a", "response": "b"}\n{"prompt": 3, "response": "b"}\n')
+    done = stem.run("validate", bad, checkpoints=tmp_path / "made")
+    assert done.code == 2
+    assert done.out.startswith(f"{bad}:2: 'prompt': give a text, found 3")
+
+
+def test_what_is_there_already_is_said_to_be(tmp_path, base, stem):
+    path = recipe(tmp_path, base, answers(8))
+    assert "there already" not in stem.run("train", path, checkpoints=tmp_path / "made").err
+    assert "small: is there already, nothing to train" in stem.run("train", path, checkpoints=tmp_path / "made").err
+
+
+def test_a_training_that_has_not_ended_is_shown_with_the_way_on(tmp_path, base, stem):
+    place = interrupted(recipe(tmp_path, base, answers(12), save={"every": 1}), 2)
+    done = stem.run("checkpoints", "show", place, checkpoints=tmp_path / "made")
+    assert done.code == 2
+    assert "is a training that has not ended; name a saved step (checkpoint-1), or go on with --resume" in done.err
