@@ -20,3 +20,8 @@ def embedded_checkpoints() -> Path:
     for name in ("kitchen_lora", "kitchen_reward"):
         ensure(ROOT / f"train/recipes/{name}.yaml", checkpoints=folder, on_progress=lambda stage, done, total: None)
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the file that trains the embedded checkpoints begin first: the other worker has enough to do meanwhile."""
+    items.sort(key=lambda item: item.path != ROOT / "tests/harness/test_embedded.py")

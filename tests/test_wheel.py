@@ -18,7 +18,8 @@ from tests.published import write_lines
 
 ROOT = Path(__file__).resolve().parents[1]
 
-pytestmark = pytest.mark.slow
+# Training the embedded checkpoints from nothing takes minutes on a slow machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def fresh(folder):
 
 def run(program, *arguments, env, cwd):
     done = subprocess.run(
-        [str(program), *map(str, arguments)], env=env, cwd=cwd, capture_output=True, text=True, timeout=280, check=False
+        [str(program), *map(str, arguments)], env=env, cwd=cwd, capture_output=True, text=True, timeout=800, check=False
     )
     assert "Traceback" not in done.stderr, done.stderr
     return done

@@ -10,7 +10,8 @@ from tests.command import environment, harness
 from tests.published import lines
 
 pytest.importorskip("torch")
-pytestmark = pytest.mark.slow
+# Training the embedded checkpoints from nothing takes minutes on a slow machine.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +20,7 @@ def runs(embedded_checkpoints, tmp_path_factory):
     folder = tmp_path_factory.mktemp("embedded")
     env = environment(folder) | {"HARNESS_CHECKPOINTS": str(embedded_checkpoints)}
     for name in ("in_domain", "out_of_domain"):
-        done = harness("run", name, "--out", folder / name, "--json", env=env, cwd=folder, timeout=280)
+        done = harness("run", name, "--out", folder / name, "--json", env=env, cwd=folder, timeout=800)
         assert done.code == 0, done.err
     return folder
 
