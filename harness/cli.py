@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness import __version__
+from harness.commands import cache, checkpoints
+from harness.commands.options import Concurrency, Json
 from harness.errors import HarnessError, InputError
 
 if TYPE_CHECKING:
@@ -28,19 +30,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Is this checkpoint better than what I had? Blind, order-balanced comparisons with honest intervals.",
 )
-cache_app = typer.Typer(no_args_is_help=True, help="The cache of paid answers.")
-app.add_typer(cache_app, name="cache")
-checkpoints_app = typer.Typer(no_args_is_help=True, help="The checkpoints that recipes made.")
-app.add_typer(checkpoints_app, name="checkpoints")
+app.add_typer(cache.app, name="cache")
+app.add_typer(checkpoints.app, name="checkpoints")
 
-Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on stdout.")]
 FailOnLeakage = Annotated[bool, typer.Option("--fail-on-leakage", help="Exit 1 where a prompt was trained on.")]
-CheckpointFolder = Annotated[Path, typer.Argument(metavar="PATH", help="The folder of a checkpoint or a saved step.")]
-CheckpointsFolder = Annotated[
-    Path | None,
-    typer.Argument(metavar="DIR", help="The folder of checkpoints ($HARNESS_CHECKPOINTS, else ./checkpoints)."),
-]
-Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Most calls in flight to one endpoint.")]
 
 
 def _version(value: bool) -> None:
@@ -109,7 +102,7 @@ def train(
 
     if dry_run:
         raise typer.Exit(verb.dry_run(recipe, changes or ()))
-    raise typer.Exit(verb.train(recipe, changes or (), checkpoints=checkpoints_folder(), resume=resume))
+    raise typer.Exit(verb.train(recipe, changes or (), checkpoints=checkpoints.checkpoints_folder(), resume=resume))
 
 
 @app.command()
@@ -178,99 +171,6 @@ def validate(files: Annotated[list[Path], typer.Argument(help="Suites, recipes o
     raise typer.Exit(2 if problems else 0)
 
 
-@cache_app.command("stats")
-def cache_stats(as_json: Json = False) -> None:
-    """How many answers are cached, how large they are, and where."""
-    from harness import verbs
-
-    raise typer.Exit(verbs.cache_stats(as_json=as_json))
-
-
-@cache_app.command("clear")
-def cache_clear() -> None:
-    """Remove every cached answer."""
-    from harness import verbs
-
-    raise typer.Exit(verbs.cache_clear())
-
-
-@cache_app.command("verify")
-def cache_verify() -> None:
-    """Check that every cached answer can be read and is what its key says; exit 1 where one is not."""
-    from harness import verbs
-
-    raise typer.Exit(verbs.cache_verify())
-
-
-@checkpoints_app.command("list")
-def checkpoints_list(folder: CheckpointsFolder = None, as_json: Json = False) -> None:
-    """Every training, its finished weights and its saved steps; exit 2 where a manifest is broken."""
-    from harness.checkpoints import listing
-
-    raise typer.Exit(listing.verb(folder or checkpoints_folder(), required=folder is not None, as_json=as_json))
-
-
-@checkpoints_app.command("show")
-def checkpoints_show(path: CheckpointFolder, as_json: Json = False) -> None:
-    """What a checkpoint is: base, steps, data, figures, versions, hashes."""
-    from harness.checkpoints import showing
-
-    raise typer.Exit(showing.verb(path, as_json=as_json))
-
-
-@checkpoints_app.command("verify")
-def checkpoints_verify(
-    paths: Annotated[list[Path], typer.Argument(help="Folders of checkpoints, or of their saved steps.")],
-) -> None:
-    """Check that files and base are what training wrote; exit 1 where one is not."""
-    from harness.checkpoints import verifying
-
-    raise typer.Exit(verifying.verb(paths, shelf=checkpoints_folder()))
-
-
-@checkpoints_app.command("prune")
-def checkpoints_prune(
-    keep: Annotated[str, typer.Option(help="What stays of each training: best:N or last:N saved steps.")],
-    folder: CheckpointsFolder = None,
-    by: Annotated[
-        str | None, typer.Option(help="The figure that says what is best (default: validation_loss).")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Remove without asking.")] = False,
-) -> None:
-    """Remove saved steps that are not worth their room; finished checkpoints always stay."""
-    from harness.checkpoints import prune
-
-    raise typer.Exit(prune.verb(folder or checkpoints_folder(), keep=keep, by=by, yes=yes))
-
-
-@checkpoints_app.command("merge")
-def checkpoints_merge(
-    adapter: Annotated[Path, typer.Argument(help="The folder of an adapter.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the merged model; must not exist.")],
-    base: Annotated[Path | None, typer.Option(help="The base's folder (default: found by its fingerprint).")] = None,
-) -> None:
-    """Make a base and its adapter one model, which answers as the two together do."""
-    from harness.checkpoints import merge
-
-    raise typer.Exit(merge.verb(adapter, out=out, base=base, shelf=checkpoints_folder()))
-
-
-@checkpoints_app.command("export")
-def checkpoints_export(
-    path: CheckpointFolder,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The folder of the copy; must not exist.")],
-) -> None:
-    """Copy a checkpoint for others: no resume state, no training index, no paths of this machine."""
-    from harness.checkpoints import export
-
-    raise typer.Exit(export.verb(path, out=out))
-
-
-def checkpoints_folder() -> Path:
-    """Where recipes put their checkpoints: $HARNESS_CHECKPOINTS, else ./checkpoints."""
-    return Path(os.environ.get("HARNESS_CHECKPOINTS") or "checkpoints")
-
-
 def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> Spec:
     """A recipe/… spec as the hf/… or reward/… spec of its checkpoint, built first where it is not there yet."""
     if spec.kind != "recipe":
@@ -282,7 +182,7 @@ def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> 
     require_extra(repr(spec.text))
     from train.build import ensure
 
-    built = ensure(spec.path, checkpoints=checkpoints_folder().resolve(), on_progress=on_progress)
+    built = ensure(spec.path, checkpoints=checkpoints.checkpoints_folder().resolve(), on_progress=on_progress)
     kind, _, rest = built.partition("/")
     return replace(spec, kind="reward" if kind == "reward" else "hf", rest=rest, folder=Path())
 
