@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness import __version__
-from harness.commands import cache, checkpoints
-from harness.commands.options import Concurrency, Json
+from harness.commands import cache, checkpoints, compare, plan
+from harness.commands.options import Concurrency, Json, MaxCost
 from harness.errors import HarnessError, InputError
 
 if TYPE_CHECKING:
@@ -64,6 +64,10 @@ def run(
     concurrency: Concurrency = 32,
     as_json: Json = False,
     fail_on_leakage: FailOnLeakage = False,
+    stop_early: Annotated[
+        bool, typer.Option("--stop-early", help="Ask judges only until the question is decided.")
+    ] = False,
+    max_cost: MaxCost = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be asked; ask nothing.")] = False,
 ) -> None:
     """Compare a candidate with a baseline on a suite, and say what the comparison allows to be said."""
@@ -78,6 +82,8 @@ def run(
         limit=limit,
         seed=seed,
         concurrency=concurrency,
+        stop_early=stop_early,
+        max_cost=max_cost,
     )
     if dry_run:
         raise typer.Exit(verbs.dry_run(suite, options, as_json=as_json))
@@ -109,12 +115,13 @@ def train(
 def resume(
     run: Annotated[Path, typer.Argument(help="The folder of a run.")],
     concurrency: Concurrency = 32,
+    max_cost: MaxCost = None,
     as_json: Json = False,
 ) -> None:
     """Go on with a run that was interrupted; nothing that is answered on disk is asked again."""
     from harness import verbs
 
-    raise typer.Exit(verbs.resume(run, concurrency=concurrency, as_json=as_json))
+    raise typer.Exit(verbs.resume(run, concurrency=concurrency, as_json=as_json, max_cost=max_cost))
 
 
 @app.command()
@@ -132,6 +139,10 @@ def analyze(
 
     code = verbs.analyze(files, out=out, equivalence=equivalence, as_json=as_json, fail_on_leakage=fail_on_leakage)
     raise typer.Exit(code)
+
+
+app.command()(compare.compare)
+app.command()(plan.plan)
 
 
 @app.command()

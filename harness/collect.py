@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness.folder import MANIFEST, as_json, read_manifest, write_whole
 from harness.job import Job, from_manifest
 from harness.leakage import guard
-from harness.plan import presentations
 from harness.records import JudgmentRecord, ResponseRecord
 from harness.report.data import Comparison, Control, Report, Side
 from harness.run import (
@@ -27,21 +26,29 @@ from harness.run import (
     control_lines,
     on_disk,
     planned_controls,
+    presentations_of,
     texts_of,
     usable_records,
 )
+from harness.stopping import Stopping, asking_order, standing
 from harness.summary import Summary, summarize
+from judges.types import Prompt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What a run's folder holds. `unplanned` judgments are about prompts or samples that are not in the run."""
+    """What a run's folder holds. `unplanned` judgments are about prompts or samples that are not in the run.
+
+    `stopped` says where a run of --stop-early stands; `prompts` are those that judges were to be asked about.
+    """
 
     job: Job
     manifest: Mapping[str, Any]
     responses: Mapping[tuple[str, str, int], ResponseRecord]
     judgments: tuple[JudgmentRecord, ...]
     controls: tuple[dict[str, Any], ...]
+    prompts: tuple[Prompt, ...]
+    stopped: Stopping | None = None
     unplanned: int = 0
 
     @property
@@ -68,13 +75,28 @@ def find(run: Path) -> Found:
     judgments = on_disk(run / JUDGMENTS, JudgmentRecord)
     planned = usable_records(judgments, job.repeats)
     responses = {(r.id, str(r.role), r.sample): r for r in on_disk(run / RESPONSES, ResponseRecord)}
-    return Found(
+    found = Found(
         job=job,
         manifest=manifest,
         responses=responses,
         judgments=tuple(planned),
         unplanned=len(judgments) - len(planned),
         controls=tuple(control_lines(run)),
+        prompts=job.suite.prompts,
+    )
+    return _as_far_as_asked(found) if job.stop_early else found
+
+
+def _as_far_as_asked(found: Found) -> Found:
+    """A run that asks only until it is decided, with the prompts that were to be asked."""
+    job = found.job
+    stopped = standing(job, found.judges, found.judgments, control_rights(found))
+    wave = {prompt.id for prompt in asking_order(job.suite.prompts, job.suite.seed)[: stopped.asked]}
+    return replace(
+        found,
+        stopped=stopped,
+        prompts=tuple(prompt for prompt in job.suite.prompts if prompt.id in wave),
+        judgments=tuple(judgment for judgment in found.judgments if judgment.id in wave),
     )
 
 
@@ -91,12 +113,19 @@ def is_complete(found: Found) -> bool:
                 if not answered_for_good(record, recorded=_recorded(job, role)):
                     return False
     answered = {j.key() for j in found.judgments if j.status not in UNANSWERED or _fails_for_good(found, j)}
-    for cell in presentations(job.suite.prompts, job.repeats, job.suite.orders, job.suite.seed):
+    if found.stopped is not None and not found.stopped.decided and found.stopped.asked < found.stopped.prompts:
+        return False
+    asked = {prompt.id for prompt in found.prompts}
+    for cell in presentations_of(job):
+        if cell.prompt.id not in asked:
+            continue
         for judge in found.asked:
             if (cell.prompt.id, judge, cell.order, cell.repeat) not in answered:
                 return False
     copied = Counter(judgment.judge for judgment in found.judgments)
-    if any(copied[judge] < count for judge, count in found.manifest.get("recorded_judgments", {}).items()):
+    if found.stopped is None and any(
+        copied[judge] < count for judge, count in found.manifest.get("recorded_judgments", {}).items()
+    ):
         return False
     whole = {control_key(line) for line in found.controls if line["status"] not in UNANSWERED}
     return all(
@@ -132,7 +161,8 @@ def summary_of(found: Found, *, complete: bool) -> Summary:
     rights = control_rights(found)
     return summarize(
         found.judgments,
-        prompts={prompt.id: prompt.category for prompt in job.suite.prompts},
+        prompts={prompt.id: prompt.category for prompt in found.prompts},
+        clusters={prompt.id: prompt.cluster for prompt in found.prompts if prompt.cluster is not None},
         judges=found.judges,
         control_rights=rights,
         complete=complete,
@@ -140,6 +170,7 @@ def summary_of(found: Found, *, complete: bool) -> Summary:
         identical=_identical(found.responses),
         notes=notes_of(found),
         leakage=found.leakage,
+        stopped=found.stopped,
     )
 
 
@@ -227,7 +258,7 @@ def report_of(found: Found, summary: Summary) -> Report:
     for judgment in found.judgments:
         by_pair[judgment.id, judgment.repeat].append(judgment)
     comparisons = []
-    for prompt in job.suite.prompts:
+    for prompt in found.prompts:
         for sample in range(job.repeats[prompt.id]):
             texts = [_text(found.responses.get((prompt.id, role, sample))) for role in ("candidate", "baseline")]
             comparisons.append(
@@ -285,8 +316,10 @@ def _facts(found: Found) -> dict[str, str]:
         if len(samples) > 1
         else str(next(iter(samples)))
     )
+    early = {"stopping": "as soon as the question is decided"} if found.stopped is not None else {}
     return {
         "suite": f"{suite.name}, {len(suite.prompts)} prompts",
+        **early,
         "orders": "both orders of every prompt" if suite.orders == "both" else "one balanced random order a prompt",
         "samples a prompt": repeats,
         "sampling": ", ".join(f"{k} {v:g}" for k, v in suite.sampling.given().items()) + _own_sampling(found.job),

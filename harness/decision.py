@@ -46,12 +46,13 @@ def counting(judges: Iterable[str], unusable: Iterable[str]) -> tuple[str, ...]:
 
 
 def decide(
-    result: Result | None, *, complete: bool, equivalence: float, consistencies: Iterable[float | None] = ()
+    result: Result | None, *, complete: bool, equivalence: float, judges: Iterable[Result] = ()
 ) -> tuple[Decision, str]:
     """The decision that `result` (the panel's, or the one counting judge's) allows, and the reason in words.
 
-    `result` is None where no judge counts. `consistencies` are those of a panel's judges: where every one of them
-    contradicts itself on more than half of the prompts, their majority decides nothing either.
+    `result` is None where no judge counts. `judges` are the results of those that count: where every one of them
+    contradicts itself on more than half of the prompts, their majority decides nothing either; and where every one of
+    them is led by position, a rate near 1/2 is the position's, not the contestants', and no `equivalent`.
     """
     if result is None:
         return "inconclusive", "no judge counts"
@@ -62,17 +63,41 @@ def decide(
         return "inconclusive", "the run is incomplete"
     if result.consistency is not None and result.consistency < 0.5:
         return "inconclusive", "the judge's two orders agree on fewer than half of the prompts"
-    shares = list(consistencies)
-    if shares and all(share is not None and share < 0.5 for share in shares):
+    listed = list(judges)
+    if listed and all(judge.consistency is not None and judge.consistency < 0.5 for judge in listed):
         return "inconclusive", "every judge's two orders agree on fewer than half of the prompts"
     low, high = estimate.ci
     if 0.5 - equivalence <= low and high <= 0.5 + equivalence:
+        if listed and all(judge.led_by_position for judge in listed):
+            return "inconclusive", "the verdicts follow the position, so that their balance says nothing of the two"
         return "equivalent", f"the interval lies inside 1/2 ± {equivalence:g}"
     if (low > 0.5 or high < 0.5) and result.p_value <= 0.05:
         return ("better" if low > 0.5 else "worse"), "the interval excludes 1/2 and the sign test agrees"
     if low > 0.5 or high < 0.5:
         return "inconclusive", "the interval excludes 1/2 but the sign test does not agree"
     return "inconclusive", "the interval holds 1/2"
+
+
+def clustered_decision(decision: Decision, result: Result | None, *, equivalence: float) -> tuple[Decision, str] | None:
+    """What would be left of a decision with cluster-robust errors; None where no two prompts share a cluster.
+
+    The contract's decision takes every prompt as independent. This one takes the clusters' interval and test.
+    """
+    if result is None or result.clustered is None:
+        return None
+    if decision == "inconclusive":
+        return decision, "the decision is inconclusive as it is"
+    found = result.clustered
+    if found.ci is None:
+        return "inconclusive", "all prompts are of one cluster, which gives no interval"
+    low, high = found.ci
+    said = f"over {found.clusters} clusters the interval"
+    if decision == "equivalent":
+        inside = 0.5 - equivalence <= low and high <= 0.5 + equivalence
+        return (decision, f"{said} lies inside as well") if inside else ("inconclusive", f"{said} is wider than that")
+    if low > 0.5 or high < 0.5:
+        return decision, f"{said} excludes 1/2 as well"
+    return "inconclusive", f"{said} holds 1/2"
 
 
 def control_counts(rights: Mapping[str, Iterable[bool | None]]) -> dict[str, ControlCount]:

@@ -6,20 +6,25 @@ The prompt is the unit. A prompt's score is the mean over repeats of the mean ov
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.outcome import Order, Winner
 from harness.records import JudgmentRecord
-from harness.stats.intervals import TOLERANCE, Mean, mean_score, sign_test
-from judges.panel import SCORE, Outcome, majority
+from harness.stats.clusters import Clustered, clustered_mean
+from harness.stats.intervals import SMALL, TOLERANCE, Mean, clopper_pearson, mean_score, sign_test
+from harness.stats.length import LengthControlled
+from judges.panel import SCORE, Outcome, PanelVote, majority
 
-VALUE: dict[Winner, float] = {"candidate": 1.0, "tie": 0.5, "baseline": 0.0}
+NO_CLUSTERS: Mapping[str, str] = MappingProxyType({})
+VALUE: dict[Winner, float] = {"candidate": 1.0, "baseline": 0.0, "tie": 0.5}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +59,9 @@ class Result:
     """The contract's R: what one judge, or the panel, says over a set of prompts.
 
     `pairs` is what `consistency` is a share of: repeats with both orders. `judgments` counts single verdicts (rows),
-    the way results are often published; it decides nothing.
+    the way results are often published; it decides nothing. `one_slot`: every verdict it was asked for named the same
+    slot. `clustered` is there where prompts share clusters, `exact` (Clopper–Pearson) where few scores are all 0 or 1,
+    `equal_length` where lengths are known.
     """
 
     estimate: Mean
@@ -71,6 +78,21 @@ class Result:
     split: int | None = None
     judgments: Mapping[str, int] | None = None
     sd: float | None = None
+    one_slot: bool = False
+    clustered: Clustered | None = None
+    exact: tuple[float, float] | None = None
+    equal_length: LengthControlled | None = None
+
+    @property
+    def led_by_position(self) -> bool:
+        """Whether the slot decided more than the answers did, so that a rate of 1/2 says nothing of the contestants.
+
+        Every verdict for one slot; or, where no prompt has both orders, more than 3/4 of the decisive ones: a judge
+        that follows the slot on half of the prompts and has no preference on the others names it that often.
+        """
+        rate = self.first_position_rate
+        alone = not self.pairs and rate is not None and abs(rate - 0.5) > 0.25
+        return self.one_slot or alone
 
     def as_json(self) -> dict[str, Any]:
         """The object of the contract, with the keys this project adds at its end."""
@@ -97,7 +119,35 @@ class Result:
             known["split"] = self.split
         if self.judgments is not None:
             known["judgments"] = dict(self.judgments)
+        if self.exact is not None:
+            known["ci_exact"] = list(self.exact)
+        if self.clustered is not None:
+            known["clusters"] = _clustered_json(self.clustered)
+        if self.equal_length is not None:
+            known["length_controlled"] = _length_json(self.equal_length)
         return known
+
+
+def _length_json(found: LengthControlled) -> dict[str, Any]:
+    return {
+        "n": found.n,
+        "win_rate": found.rate,
+        "se": found.se,
+        "ci": list(found.ci) if found.ci else None,
+        "slope": found.slope,
+        "slope_ci": list(found.slope_ci) if found.slope_ci else None,
+        "reason": found.reason,
+    }
+
+
+def _clustered_json(found: Clustered) -> dict[str, Any]:
+    return {
+        "n": found.clusters,
+        "se": found.se,
+        "ci": list(found.ci) if found.ci else None,
+        "p_value": found.p_value,
+        "design_effect": found.design_effect,
+    }
 
 
 def prompt_score(judgments: Iterable[JudgmentRecord]) -> PromptScore | None:
@@ -134,8 +184,17 @@ def _value(judgment: JudgmentRecord) -> float:
     return VALUE[judgment.winner]  # type: ignore[index]
 
 
-def judge_result(judgments: Sequence[JudgmentRecord], prompts: Sequence[str]) -> tuple[Result, dict[str, PromptScore]]:
-    """One judge over `prompts` (ids): its result, and its score per scored prompt."""
+def judge_result(
+    judgments: Sequence[JudgmentRecord],
+    prompts: Sequence[str],
+    clusters: Mapping[str, str] = NO_CLUSTERS,
+    known: Mapping[str, PromptScore] | None = None,
+) -> tuple[Result, dict[str, PromptScore]]:
+    """One judge over `prompts` (ids): its result, and its score per scored prompt.
+
+    `clusters` holds the cluster of the prompts that have one; every other prompt is a cluster of its own. `known` are
+    the judge's scores where they were counted before, over more prompts.
+    """
     wanted = set(prompts)
     by_prompt: dict[str, list[JudgmentRecord]] = defaultdict(list)
     for judgment in judgments:
@@ -143,47 +202,69 @@ def judge_result(judgments: Sequence[JudgmentRecord], prompts: Sequence[str]) ->
             by_prompt[judgment.id].append(judgment)
     scores: dict[str, PromptScore] = {}
     for prompt in prompts:
-        score = prompt_score(by_prompt.get(prompt, ()))
+        score = prompt_score(by_prompt.get(prompt, ())) if known is None else known.get(prompt)
         if score is not None:
             scores[prompt] = score
     pairs = sum(score.pairs for score in scores.values())
     agreeing = sum(score.agreeing for score in scores.values())
     usable = [judgment for rows in by_prompt.values() for judgment in rows if judgment.winner is not None]
     result = _result(
-        [score.score for score in scores.values()],
+        {prompt: score.score for prompt, score in scores.items()},
+        clusters,
         total=len(prompts),
         one_order=sum(len(score.orders - {None}) == 1 for score in scores.values()),
         inconsistent=sum(score.inconsistent for score in scores.values()),
         first_position_rate=first_position_rate(usable),
         consistency=agreeing / pairs if pairs else None,
         pairs=pairs,
-        judgments={name: sum(j.winner == name for j in usable) for name in ("candidate", "baseline", "tie")},
+        one_slot=_one_slot(usable),
+        judgments=_single_verdicts(usable),
     )
     return result, scores
 
 
-def panel_result(judges: Sequence[Mapping[str, PromptScore]], prompts: Sequence[str]) -> Result:
+def panel_votes(judges: Sequence[Mapping[str, PromptScore]], prompts: Sequence[str]) -> dict[str, PanelVote]:
+    """The majority of several judges' outcomes by prompt, for every prompt that any of them scored."""
+    votes = {prompt: majority(scores[prompt].outcome for scores in judges if prompt in scores) for prompt in prompts}
+    return {prompt: vote for prompt, vote in votes.items() if vote is not None}
+
+
+def deciding_scores(by_judge: Mapping[str, Sequence[JudgmentRecord]], prompts: Sequence[str]) -> dict[str, float]:
+    """The score of every scored prompt: the one judge's, or the outcome of the panel of all judges given."""
+    found = [judge_result(rows, prompts)[1] for rows in by_judge.values()]
+    if len(found) == 1:
+        return {prompt: score.score for prompt, score in found[0].items()}
+    return {prompt: SCORE[vote.outcome] for prompt, vote in panel_votes(found, prompts).items()}
+
+
+def panel_result(
+    judges: Sequence[Mapping[str, PromptScore]], prompts: Sequence[str], clusters: Mapping[str, str] = NO_CLUSTERS
+) -> Result:
     """The majority of several judges' outcomes, prompt by prompt."""
-    votes = [majority(scores[prompt].outcome for scores in judges if prompt in scores) for prompt in prompts]
-    cast = [vote for vote in votes if vote is not None]
+    cast = panel_votes(judges, prompts)
     orders = [
         frozenset().union(*(scores[prompt].orders for scores in judges if prompt in scores)) for prompt in prompts
     ]
     return _result(
-        [SCORE[vote.outcome] for vote in cast],
+        {prompt: SCORE[vote.outcome] for prompt, vote in cast.items()},
+        clusters,
         total=len(prompts),
         one_order=sum(len(seen - {None}) == 1 for seen in orders),
         inconsistent=sum(any(s[prompt].inconsistent for s in judges if prompt in s) for prompt in prompts),
-        split=sum(vote.split for vote in cast),
+        split=sum(vote.split for vote in cast.values()),
     )
 
 
-def _result(scores: list[float], *, total: int, **more: Any) -> Result:
-    array = np.asarray(scores, dtype=np.float64)
-    outcomes = [outcome_of(score) for score in scores]
+def _result(scores: Mapping[str, float], clusters: Mapping[str, str], *, total: int, **more: Any) -> Result:
+    array = np.asarray(list(scores.values()), dtype=np.float64)
+    outcomes = [outcome_of(score) for score in scores.values()]
     wins, losses = outcomes.count("win"), outcomes.count("loss")
+    estimate = mean_score(array)
+    few = estimate.method == "wilson" and estimate.n < SMALL
     return Result(
-        estimate=mean_score(array),
+        estimate=estimate,
+        exact=clopper_pearson(wins, estimate.n) if few else None,
+        clustered=_clustered(array, list(scores), clusters),
         wins=wins,
         losses=losses,
         ties=outcomes.count("tie"),
@@ -192,6 +273,36 @@ def _result(scores: list[float], *, total: int, **more: Any) -> Result:
         sd=float(array.std(ddof=1)) if array.size > 1 else None,
         **more,
     )
+
+
+def _clustered(scores: NDArray[np.float64], prompts: Sequence[str], clusters: Mapping[str, str]) -> Clustered | None:
+    """The cluster-robust error, where two scored prompts share a cluster."""
+    if not clusters:
+        return None
+    # A prompt without a cluster is one of its own; the mark keeps its id from being another's cluster.
+    named = [f"c {clusters[prompt]}" if prompt in clusters else f"p {prompt}" for prompt in prompts]
+    return clustered_mean(scores, named) if len(set(named)) < len(named) else None
+
+
+def _single_verdicts(usable: Sequence[JudgmentRecord]) -> dict[str, int]:
+    counts = Counter(judgment.winner for judgment in usable)
+    return {name: counts[name] for name in VALUE}
+
+
+def _one_slot(usable: Sequence[JudgmentRecord]) -> bool:
+    """Whether every verdict that was really asked for names one slot (identical responses are ties without a call)."""
+    seen: set[bool] = set()
+    count = 0
+    for judgment in usable:
+        if judgment.order is None or (judgment.model_extra or {}).get("identical"):
+            continue
+        if judgment.winner == "tie":
+            return False
+        count += 1
+        seen.add(judgment.order == f"{judgment.winner}_first")
+        if len(seen) > 1:
+            return False
+    return count > 1
 
 
 def first_position_rate(judgments: Iterable[JudgmentRecord]) -> float | None:

@@ -27,7 +27,9 @@ PACKAGES = (
 class Job:
     """One comparison: the suite with the prompts that are really asked, and who answers and judges.
 
-    `repeats` holds the number of samples of every prompt; `full` how many prompts the suite has without --limit.
+    `repeats` holds the number of samples of every prompt; `full` how many prompts the suite has without --limit;
+    with `stop_early` judges are asked only until the question is decided. `nonce` is part of every cache key, so that a
+    rerun is really asked again; an ordinary run has none.
     """
 
     suite: Suite
@@ -36,6 +38,8 @@ class Job:
     judges: tuple[Spec, ...]
     repeats: Mapping[str, int]
     full: int
+    stop_early: bool = False
+    nonce: str = ""
 
     def sampling_of(self, prompt: Prompt) -> Sampling:
         """The suite's sampling with the prompt's own on top."""
@@ -55,6 +59,8 @@ def to_manifest(job: Job, *, fingerprints: Mapping[str, Any]) -> dict[str, Any]:
         "judges": [_spec_json(judge) for judge in job.judges],
         "repeats": dict(job.repeats),
         "prompts_in_suite": job.full,
+        "stop_early": job.stop_early,
+        "nonce": job.nonce,
         "seeds": {"suite": job.suite.seed},
         **fingerprints,
         "versions": versions(),
@@ -80,6 +86,8 @@ def from_manifest(manifest: Mapping[str, Any]) -> Job:
             judges=tuple(_spec(judge) for judge in manifest["judges"]),
             repeats=dict(manifest["repeats"]),
             full=int(manifest["prompts_in_suite"]),
+            stop_early=bool(manifest.get("stop_early", False)),
+            nonce=str(manifest.get("nonce", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"the run's manifest.json is not whole ({error}); it cannot be gone on with") from None

@@ -19,19 +19,21 @@ from harness.job import Job, distinct, to_manifest
 from harness.journal import Journal
 from harness.leakage import guard
 from harness.models.anthropic import AnthropicModel
+from harness.models.budget import Budget, budget
 from harness.models.cache import ReplyCache
 from harness.models.client import ApiModel
 from harness.models.contestant import Contestant, ModelContestant
 from harness.models.limits import Limits
 from harness.models.meter import Meter
 from harness.models.openai import OpenAIModel
-from harness.models.prices import prices
+from harness.models.prices import prices, told
 from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sha256, load_responses, load_verdicts
 from harness.models.spec import Spec, parse
 from harness.models.weights import loadable, locate, require_extra
 from harness.plan import limited
 from harness.progress import Progress
 from harness.report.data import Report
+from harness.rerun.seal import seal
 from harness.run import Bench, Cast, Executor, usable_records
 from harness.suite import Suite
 from judges import template
@@ -57,6 +59,8 @@ class Options:
     limit: int | None = None
     seed: int | None = None
     concurrency: int = 32
+    stop_early: bool = False
+    max_cost: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,6 +90,7 @@ def plan_job(
 
     `given` holds contestants by role that are not to be opened from their specs.
     """
+    spending = budget(options.max_cost)
     seed = suite.seed if options.seed is None else options.seed
     suite = replace(suite, seed=seed, repeats=options.repeats or suite.repeats)
     specs = {role: _spec(suite, options, role, resolve) for role in ("candidate", "baseline")}
@@ -93,9 +98,17 @@ def plan_job(
     full = len(suite.prompts)
     suite = replace(suite, prompts=limited(suite.prompts, options.limit, seed))
     job = Job(
-        suite=suite, candidate=specs["candidate"], baseline=specs["baseline"], judges=judges, repeats={}, full=full
+        suite=suite,
+        candidate=specs["candidate"],
+        baseline=specs["baseline"],
+        judges=judges,
+        repeats={},
+        full=full,
+        stop_early=options.stop_early,
     )
-    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, given=given)
+    if options.stop_early:
+        _can_stop(job)
+    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, given=given, budget=spending)
     cast = workshop.cast(job)
     repeats, notes = _repeats(suite, cast)
     job = replace(job, repeats=repeats)
@@ -140,6 +153,18 @@ def _judges(suite: Suite, options: Options) -> tuple[Spec, ...]:
     return tuple(parse(text, role="judge", folder=folder) for text in texts)
 
 
+def _can_stop(job: Job) -> None:
+    """Raise InputError where stopping early would be wrong, or would save nothing."""
+    shared = [prompt.cluster for prompt in job.suite.prompts if prompt.cluster is not None]
+    if len(set(shared)) < len(shared):
+        raise InputError(
+            f"--stop-early takes prompts as independent, and {len(shared)} prompts of {job.suite.name!r} share "
+            f"{len(set(shared))} clusters; run without it"
+        )
+    if all(spec.kind in ("recorded", "control") for spec in job.judges):
+        raise InputError("--stop-early saves calls, and no judge here is asked; run without it")
+
+
 def _repeats(suite: Suite, cast: Cast) -> tuple[dict[str, int], list[str]]:
     """Samples of every prompt: the prompt's own number, the suite's, else as many as both recorded sides hold."""
     sides = [side for side in (cast.candidate, cast.baseline) if isinstance(side, RecordedResponses)]
@@ -177,8 +202,10 @@ class Workshop:
         meter: Meter,
         say: Callable[[str], None],
         given: Mapping[str, Given] | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.concurrency, self.meter, self._say, self._given = concurrency, meter, say, given or {}
+        self.budget = budget or Budget()
         self._prices = prices()
         self.fingerprints: dict[str, str] = {}
         self.warnings: dict[str, list[str]] = {}
@@ -195,10 +222,12 @@ class Workshop:
         return self._cache
 
     def cast(self, job: Job) -> Cast:
-        """Everyone a job needs. Raises InputError where a file, a key or a checkpoint is missing."""
-        candidate = self._contestant(job.candidate, "candidate", job.suite)
-        baseline = self._contestant(job.baseline, "baseline", job.suite)
-        benches = tuple(self._bench(spec, job.suite) for spec in job.judges if spec.kind != "recorded")
+        """Everyone a job needs. Raises InputError where a file, a key, a checkpoint or a budget's price is missing."""
+        if self.budget.limited:
+            self._prices.require((job.candidate, job.baseline, *job.judges))
+        candidate = self._contestant(job.candidate, "candidate", job)
+        baseline = self._contestant(job.baseline, "baseline", job)
+        benches = tuple(self.bench(spec, job) for spec in job.judges if spec.kind != "recorded")
         recorded = tuple(
             verdicts for spec in job.judges if spec.kind == "recorded" for verdicts in self._verdicts(spec)
         )
@@ -206,7 +235,7 @@ class Workshop:
         distinct(cast.names, "judge")
         return cast
 
-    def _contestant(self, spec: Spec, role: Any, suite: Suite) -> Contestant:
+    def _contestant(self, spec: Spec, role: Any, job: Job) -> Contestant:
         if role in self._given:
             given = self._given[role]
             self.fingerprints[role], self.weights[role] = given.fingerprint, given.folders
@@ -214,13 +243,13 @@ class Workshop:
             return given.contestant
         if spec.kind == "recorded":
             self.fingerprints[role] = file_sha256(spec.path)
-            return load_responses(spec.path, role, suite.prompts)
+            return load_responses(spec.path, role, job.suite.prompts)
         if spec.kind == "hf":
-            return self._local(spec, role, suite.seed)
+            return self._local(spec, role, job)
         model = self._model(spec)
         # Nobody sees the weights behind an API: its address and name are all there is to hold on to.
         self.fingerprints[role] = f"{model.url} {spec.rest}"
-        return ModelContestant(model=model, concurrency=self.concurrency)
+        return ModelContestant(model=model, concurrency=self.concurrency, nonce=job.nonce)
 
     def _weights(self, spec: Spec, name: str) -> tuple[Path, Path | None]:
         """A local checkpoint's folders; its fingerprint and what is to be said of it are kept under `name`."""
@@ -238,7 +267,7 @@ class Workshop:
         self.warnings[name] = _unfinished(base, adapter)
         return base, adapter
 
-    def _scorer(self, spec: Spec) -> Scorer:
+    def _scorer(self, spec: Spec, nonce: str) -> Scorer:
         base, adapter = self._weights(spec, spec.text)
         from harness.models.reward import RewardScorer
 
@@ -249,9 +278,10 @@ class Workshop:
             fingerprint=self.fingerprints[spec.text],
             cache=self.cache,
             meter=self.meter,
+            nonce=nonce,
         )
 
-    def _local(self, spec: Spec, role: str, seed: int) -> Contestant:
+    def _local(self, spec: Spec, role: str, job: Job) -> Contestant:
         base, adapter = self.weights[role] = self._weights(spec, role)
         from harness.models.huggingface import LocalContestant
 
@@ -261,15 +291,19 @@ class Workshop:
             base=base,
             adapter=adapter,
             fingerprint=self.fingerprints[role],
-            seed=seed + 1 if itself else seed,
+            seed=job.suite.seed + 1 if itself else job.suite.seed,
             cache=self.cache,
             meter=self.meter,
+            nonce=job.nonce,
         )
 
-    def _bench(self, spec: Spec, suite: Suite) -> Bench:
-        asks = spec.kind in APIS
-        asked = self._model(spec) if asks else self._scorer(spec) if spec.kind == "reward" else None
-        judge = build(spec.kind, name=spec.text, rest=spec.rest, asked=asked, sampling=suite.judge_sampling)
+    def bench(self, spec: Spec, job: Job) -> Bench:
+        """A judge that is asked. Raises InputError where its key, its weights or the prompts' checks are missing."""
+        suite, asks = job.suite, spec.kind in APIS
+        asked = self._model(spec) if asks else self._scorer(spec, job.nonce) if spec.kind == "reward" else None
+        judge = build(
+            spec.kind, name=spec.text, rest=spec.rest, asked=asked, sampling=suite.judge_sampling, nonce=job.nonce
+        )
         if spec.kind == "rubric" and not any(prompt.checks for prompt in suite.prompts):
             raise InputError(
                 f"the rubric judge needs prompts with 'checks'; {suite.name!r} has none, so give another --judge"
@@ -285,6 +319,9 @@ class Workshop:
     def _model(self, spec: Spec) -> ApiModel:
         key = f"{spec.kind}@{spec.endpoint}/{spec.rest}"
         if key not in self._models:
+            price = self._prices.of(spec)
+            if price is not None:
+                self._say(told(spec, price))
             self._models[key] = APIS[spec.kind].from_env(
                 spec=spec.text,
                 name=spec.endpoint,
@@ -292,7 +329,8 @@ class Workshop:
                 limits=self._limits,
                 cache=self.cache,
                 meter=self.meter,
-                price=self._prices.get(spec.text),
+                price=price,
+                budget=self.budget,
             )
         return self._models[key]
 
@@ -320,6 +358,7 @@ def _unfinished(base: Path, adapter: Path | None) -> list[str]:
 
 def carry_out(job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress) -> Stop | None:
     """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
+    workshop.budget.way_out = f"`harness resume {run} --max-cost USD` goes on"
 
     async def work() -> None:
         journal = Journal(run)
@@ -347,7 +386,7 @@ def conclude(run: Path, manifest: Mapping[str, Any], stopped: Stop | None) -> tu
     complete = stopped is None and is_complete(found)
     report = report_of(found, summary_of(found, complete=complete))
     try:
-        write(run, report, {**manifest, "complete": complete})
+        write(run, report, {**manifest, "complete": complete, "seals": seal(run)})
     except RunStopped as full:
         return report_of(found, summary_of(found, complete=False)), stopped or full
     return report, stopped

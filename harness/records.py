@@ -20,6 +20,10 @@ from harness.yamlfile import describe, read_text
 from judges.types import Status, Verdict
 
 
+_STATUSES = get_args(Status)
+_VERDICTS = (None, *get_args(Verdict))
+
+
 class Decimal(float):
     """A number of a JSON file that remembers how it was written: as an id, 1.10 is not 1.1."""
 
@@ -145,7 +149,7 @@ class JudgmentRecord(Record):
         if not isinstance(raw, dict):
             return raw
         verdict, order, winner = raw.get("verdict"), raw.get("order"), raw.get("winner")
-        if raw.get("status", "ok") not in get_args(Status) or verdict not in (None, *get_args(Verdict)):
+        if raw.get("status", "ok") not in _STATUSES or verdict not in _VERDICTS:
             # Off the menu: the field's own check says so.
             return raw
         if raw.get("status", "ok") != "ok":
@@ -224,7 +228,7 @@ def read_lines(path: Path, *, journal: bool = False) -> Iterable[tuple[int, dict
         if not line.strip():
             continue
         try:
-            value = json.loads(line, parse_constant=_no_constant, parse_float=Decimal)
+            value = _JSON.decode(line)
         except (ValueError, RecursionError) as error:
             detail = getattr(error, "msg", str(error))
             yield number, Problem(path=str(path), line=number, what=f"is not JSON: {detail}; found {_short(line)}")
@@ -237,6 +241,9 @@ def read_lines(path: Path, *, journal: bool = False) -> Iterable[tuple[int, dict
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON; use null")
+
+
+_JSON = json.JSONDecoder(parse_constant=_no_constant, parse_float=Decimal)
 
 
 def _short(text: str, room: int = 60) -> str:

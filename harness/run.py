@@ -23,6 +23,7 @@ from harness.plan import Cell, ControlPair, control_pairs, presentations, seeded
 from harness.pool import together
 from harness.progress import Progress
 from harness.records import JudgmentRecord, ResponseRecord, gather, read_lines
+from harness.stopping import asking_order, boundaries, standing
 from judges.controls import Texts
 from judges.types import Judge, Presentation, Ruling
 
@@ -77,7 +78,13 @@ class Executor:
                 self.progress.say(f"{name}: the last line was torn; mended")
         responses = await self._responses()
         answered = texts_of(responses)
-        await self._judgments(answered)
+        if self.job.stop_early:
+            # Who counts must be known before it can be said whether the question is decided.
+            if self._settled(responses):
+                await self._controls(answered)
+            await self._until_decided(answered)
+            return
+        await self._judgments(answered, presentations_of(self.job), "judgments")
         if self._settled(responses):
             # Which pairs are drawn depends on the responses: not before every one of them is there.
             await self._controls(answered)
@@ -121,16 +128,39 @@ class Executor:
 
         return keep
 
-    async def _judgments(self, answered: Mapping[tuple[str, str, int], Texts]) -> None:
-        cells = presentations(self.job.suite.prompts, self.job.repeats, self.job.suite.orders, self.job.suite.seed)
+    async def _until_decided(self, answered: Mapping[tuple[str, str, int], Texts]) -> None:
+        """Wave after wave of prompts in their drawn order, until what is on disk decides the question."""
+        cells, n = presentations_of(self.job), len(self.job.suite.prompts)
+        self.progress.stage("judgments, at most", len(cells) * len(self.cast.benches))
+        for asked in boundaries(n):
+            wave = {prompt.id for prompt in asking_order(self.job.suite.prompts, self.job.suite.seed)[:asked]}
+            await self._judgments(answered, [cell for cell in cells if cell.prompt.id in wave])
+            self.journal.flush()
+            stand = standing(self.job, self.cast.names, on_disk(self.run / JUDGMENTS, JudgmentRecord), self._rights())
+            if stand.decided and stand.asked <= asked < n:
+                self.progress.say(f"decided after {stand.asked} of {n} prompts; the others are not asked")
+                return
+
+    def _rights(self) -> dict[str, list[bool | None]]:
+        rights: dict[str, list[bool | None]] = {}
+        for line in control_lines(self.run):
+            if line["status"] not in UNANSWERED:
+                rights.setdefault(line["judge"], []).append(line["right"])
+        return rights
+
+    async def _judgments(
+        self, answered: Mapping[tuple[str, str, int], Texts], cells: Sequence[Cell], stage: str | None = None
+    ) -> None:
+        """Have every judge rule on these presentations, as far as they are not on disk; announced as a `stage`."""
         done = {r.key() for r in on_disk(self.run / JUDGMENTS, JudgmentRecord) if r.status not in UNANSWERED}
         self._copy_recorded(answered, done)
         waiting = {
             bench.judge.name: [c for c in cells if (c.prompt.id, bench.judge.name, c.order, c.repeat) not in done]
             for bench in self.cast.benches
         }
-        total = len(cells) * len(self.cast.benches)
-        self.progress.stage("judgments", total, total - sum(map(len, waiting.values())))
+        if stage is not None:
+            total = len(cells) * len(self.cast.benches)
+            self.progress.stage(stage, total, total - sum(map(len, waiting.values())))
         await together(
             self._pool(bench, waiting[bench.judge.name], partial(self._judge_cell, bench.judge, answered))
             for bench in self.cast.benches
@@ -209,6 +239,11 @@ class Executor:
         self.journal.append(
             CONTROLS, control_json(judge.name, pair, order, ruling) | ({"error": error} if error else {})
         )
+
+
+def presentations_of(job: Job) -> tuple[Cell, ...]:
+    """Every presentation of a job."""
+    return presentations(job.suite.prompts, job.repeats, job.suite.orders, job.suite.seed)
 
 
 def planned_controls(job: Job, answered: Mapping[tuple[str, str, int], Texts]) -> tuple[ControlPair, ...]:

@@ -97,7 +97,11 @@ def _report_of_records(
     records: Sequence[JudgmentRecord], paths: Sequence[Path], equivalence: float, runs: Sequence[Found]
 ) -> Report:
     prompts, notes = _categories_of(records)
-    prompts |= {prompt.id: prompt.category for found in runs for prompt in found.job.suite.prompts}
+    prompts |= {prompt.id: prompt.category for found in runs for prompt in found.prompts}
+    clusters = {record.id: record.cluster for record in records if record.cluster is not None}
+    clusters |= {p.id: p.cluster for found in runs for p in found.prompts if p.cluster is not None}
+    if any(found.stopped is not None for found in runs):
+        notes.append("a run here stopped as soon as it was decided: plain intervals do not allow for that")
     by_pair: dict[tuple[str, int], list[JudgmentRecord]] = defaultdict(list)
     for record in records:
         by_pair[record.id, record.repeat].append(record)
@@ -117,6 +121,7 @@ def _report_of_records(
         equivalence=equivalence,
         notes=list(dict.fromkeys(notes)),
         leakage=_leakage_of(runs),
+        clusters=clusters,
     )
     comparisons = tuple(
         Comparison(id=prompt, repeat=repeat, category=prompts[prompt], judgments=tuple(rows))

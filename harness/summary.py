@@ -7,13 +7,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.decision import ControlCount, Decision, control_counts, counting, decide
-from harness.figures import PromptScore, Result, judge_result, longer_wins, panel_result
+from harness.decision import ControlCount, Decision, clustered_decision, control_counts, counting, decide
+from harness.figures import (
+    NO_CLUSTERS,
+    PromptScore,
+    Result,
+    judge_result,
+    longer_wins,
+    panel_result,
+    panel_votes,
+)
 from harness.leakage.guard import Finding
+from harness.lengths import at_equal_length, length_differences
 from harness.records import JudgmentRecord
+from harness.stopping import Stopping
+from harness.variance import VarianceSplit, split
+from judges.panel import SCORE
+
+MANY = 5000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,12 +69,21 @@ class Leaked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Allowed:
+    """What a decision would be under another reading, and why."""
+
+    decision: Decision
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Summary:
     """Everything a report says. `deciding` is the panel's result or the one counting judge's; None where none counts.
 
     `n_judgments` counts judgment records, `identical` comparisons whose responses were the same text (ties without a
     call), `notes` are sentences on what may be wrong, missing or not comparable. `leakage` is None where no training
-    data are known.
+    data are known, `clustered` where no two prompts share a cluster, `stopped` where the run was to ask all prompts,
+    `variance` where one judge ruled once.
     """
 
     n_prompts: int
@@ -81,6 +104,9 @@ class Summary:
     identical: int
     notes: tuple[str, ...]
     leakage: Leaked | None = None
+    clustered: Allowed | None = None
+    stopped: Stopping | None = None
+    variance: VarianceSplit | None = None
 
     @property
     def deciding(self) -> Result | None:
@@ -104,6 +130,12 @@ class Summary:
         known["controls"] = {name: count.as_json() if count else None for name, count in self.controls.items()}
         if self.leakage is not None:
             known["leakage"] = self.leakage.as_json()
+        if self.clustered is not None:
+            known["decision_clustered"] = self.clustered.decision
+        if self.stopped is not None:
+            known["sequential"] = self.stopped.as_json()
+        if self.variance is not None:
+            known["variance"] = self.variance.as_json()
         return known | {
             "reason": self.reason,
             "equivalence": self.equivalence,
@@ -128,12 +160,15 @@ def summarize(
     identical: int = 0,
     notes: Sequence[str] = (),
     leakage: Finding | None = None,
+    clusters: Mapping[str, str] = NO_CLUSTERS,
+    stopped: Stopping | None = None,
 ) -> Summary:
     """All figures of one comparison.
 
-    `prompts` maps every prompt id to its category; `judges` names every judge, also one without a usable verdict;
-    `control_rights` holds the control verdicts of the judges that have controls; `leakage` is what was found in
-    training data, where any are known.
+    `prompts` maps every prompt id to its category, `clusters` those that have one to their cluster; `judges` names
+    every judge, also one without a usable verdict; `control_rights` holds the control verdicts of the judges that have
+    controls; `leakage` is what was found in training data, where any are known; `stopped` where a run stood that asks
+    only until it is decided.
     """
     by_judge: dict[str, list[JudgmentRecord]] = {name: [] for name in judges}
     for judgment in judgments:
@@ -142,18 +177,20 @@ def summarize(
     results: dict[str, Result] = {}
     scores: dict[str, dict[str, PromptScore]] = {}
     for name, rows in by_judge.items():
-        results[name], scores[name] = judge_result(rows, ids)
+        results[name], scores[name] = judge_result(rows, ids, clusters)
     controls = control_counts(control_rights)
     unusable = tuple(name for name in judges if name in controls and not controls[name].usable)
     count = counting(judges, unusable)
-    panel = panel_result([scores[name] for name in count], ids) if len(count) > 1 else None
-    by_category = _by_category(by_judge, prompts)
+    panel = panel_result([scores[name] for name in count], ids, clusters) if len(count) > 1 else None
+    results, panel = _at_equal_length(results, panel, count, scores, length_differences(judgments))
+    by_category = _by_category(by_judge, scores, prompts)
+    deciding = panel or (results[count[0]] if count else None)
     decision, reason = decide(
-        panel or (results[count[0]] if count else None),
-        complete=complete,
-        equivalence=equivalence,
-        consistencies=[results[name].consistency for name in count],
+        deciding, complete=complete, equivalence=equivalence, judges=[results[name] for name in count]
     )
+    if stopped is not None:
+        decision, reason = stopped.confirm(decision, reason)
+    clustered = clustered_decision(decision, deciding, equivalence=equivalence)
     return Summary(
         n_prompts=len(ids),
         n_judgments=len(judgments),
@@ -175,7 +212,39 @@ def summarize(
         identical=identical,
         notes=tuple(notes),
         leakage=_leaked(leakage, {name: by_judge[name] for name in count}, ids, complete, equivalence),
+        clustered=Allowed(decision=clustered[0], reason=clustered[1]) if clustered else None,
+        stopped=stopped,
+        variance=_variance(judgments, count),
     )
+
+
+def _at_equal_length(
+    results: Mapping[str, Result],
+    panel: Result | None,
+    count: Sequence[str],
+    scores: Mapping[str, Mapping[str, PromptScore]],
+    differences: Mapping[str, float],
+) -> tuple[dict[str, Result], Result | None]:
+    """The results of the judges that count, and the panel's, with their rates at equal length.
+
+    Over very many prompts a panel's judges are passed over: each takes seconds, and the decision does not rest on them.
+    """
+    found = dict(results)
+    if panel is None or len(differences) <= MANY:
+        for name in count:
+            by_prompt = {prompt: score.score for prompt, score in scores[name].items()}
+            found[name] = replace(results[name], equal_length=at_equal_length(by_prompt, differences))
+    if panel is None:
+        return found, None
+    votes = panel_votes([scores[name] for name in count], list(differences))
+    by_prompt = {prompt: SCORE[vote.outcome] for prompt, vote in votes.items()}
+    return found, replace(panel, equal_length=at_equal_length(by_prompt, differences))
+
+
+def _variance(judgments: Sequence[JudgmentRecord], count: Sequence[str]) -> VarianceSplit | None:
+    """Where single verdicts differ, told only where several judges or repeats can tell more than the orders do."""
+    several = len(count) > 1 or any(judgment.repeat for judgment in judgments)
+    return split(judgments, count) if several else None
 
 
 def _leaked(
@@ -196,7 +265,7 @@ def _leaked(
         without if found else None,
         complete=complete,
         equivalence=equivalence,
-        consistencies=[result.consistency for result, _ in found],
+        judges=[result for result, _ in found],
     )
     return Leaked(finding=finding, without=without, decision=decision, reason=reason)
 
@@ -215,7 +284,9 @@ def _statuses(rows: Sequence[JudgmentRecord]) -> dict[str, int]:
 
 
 def _by_category(
-    by_judge: Mapping[str, Sequence[JudgmentRecord]], prompts: Mapping[str, str | None]
+    by_judge: Mapping[str, Sequence[JudgmentRecord]],
+    scores: Mapping[str, Mapping[str, PromptScore]],
+    prompts: Mapping[str, str | None],
 ) -> dict[str, dict[str, Result]]:
     ids: dict[str, list[str]] = defaultdict(list)
     for prompt, category in prompts.items():
@@ -228,7 +299,10 @@ def _by_category(
             category = prompts.get(row.id)
             if category is not None:
                 split[category].append(row)
-        found[name] = {category: judge_result(split[category], members)[0] for category, members in sorted(ids.items())}
+        found[name] = {
+            category: judge_result(split[category], members, known=scores[name])[0]
+            for category, members in sorted(ids.items())
+        }
     return found
 
 

@@ -14,6 +14,7 @@ from harness import suite as suites
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.job import from_manifest
 from harness.launch import Options, Workshop, carry_out, conclude, plan_job, same_inputs
+from harness.models.budget import budget
 from harness.models.cache import ReplyCache
 from harness.models.meter import Meter
 from harness.models.recorded import load_responses
@@ -55,21 +56,23 @@ def run(
         with folder.create(place, manifest) as path:
             progress.say(f"{suite.name}: {len(job.suite.prompts)} prompts, judged by {', '.join(cast.names)} → {path}")
             stopped = carry_out(job, cast, workshop, path, progress)
-            report, stopped = conclude(path, manifest, stopped)
+            report, stopped = conclude(path, {**manifest, "tokens": meter.tokens_json()}, stopped)
     return _finish(path, report, stopped, as_json=as_json, fail_on_leakage=fail_on_leakage)
 
 
-def resume(path: Path, *, concurrency: int, as_json: bool) -> int:
-    """`harness resume`: goes on from what is on disk; exit codes as `run`."""
+def resume(path: Path, *, concurrency: int, as_json: bool, max_cost: float | None = None) -> int:
+    """`harness resume`: goes on from what is on disk; exit codes as `run`. `max_cost` is what this command may pay."""
+    spending = budget(max_cost)
     with folder.reopen(path) as manifest:
         job = from_manifest(manifest)
         meter = Meter()
         with showing(meter) as progress:
-            workshop = Workshop(concurrency=concurrency, meter=meter, say=progress.say)
+            workshop = Workshop(concurrency=concurrency, meter=meter, say=progress.say, budget=spending)
             cast = workshop.cast(job)
             same_inputs(manifest, workshop, path)
             stopped = carry_out(job, cast, workshop, path, progress)
-            report, stopped = conclude(path, manifest, stopped)
+            tokens = meter.tokens_json(manifest.get("tokens"))
+            report, stopped = conclude(path, {**manifest, "tokens": tokens}, stopped)
     return _finish(path, report, stopped, as_json=as_json)
 
 

@@ -13,3 +13,6 @@ AllowMixed = Annotated[
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Most calls in flight to one endpoint.")]
+MaxCost = Annotated[
+    float | None, typer.Option(metavar="USD", help="Stop before this command has paid more US dollars than this.")
+]

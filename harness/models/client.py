@@ -14,8 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from harness.errors import CallFailed, HarnessError
+from harness.errors import CallFailed, HarnessError, RunStopped
 from harness.models.access import access, access_from_env
+from harness.models.budget import Budget, Hold, paid, worst_case
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.connection import options
 from harness.models.dialect import Dialect, Refusal, learn
@@ -64,6 +65,7 @@ class ApiModel(ABC):
         cache: ReplyCache | None = None,
         meter: Meter | None = None,
         price: Price | None = None,
+        budget: Budget | None = None,
         patience: Patience | None = None,
         read_timeout_s: float = READ_S,
         rng: random.Random = _JITTER,
@@ -73,6 +75,7 @@ class ApiModel(ABC):
         self._endpoint = limits.endpoint(self.provider, self._access.shown)
         self._connections = limits.concurrency
         self._meter, self._patience = meter or Meter(), patience or Patience()
+        self._budget = budget or Budget()
         self._read_timeout_s = read_timeout_s
         self._identity = {"provider": self.provider, "url": self._access.shown, "model": model}
         self._dialect = Dialect()
@@ -115,15 +118,14 @@ class ApiModel(ABC):
 
         Raises CallFailed where this call was given up, RunStopped where no further call can succeed.
         """
-        if self._cache is None:
-            return await self._answer(request)
         key = cache_key(self._identity, request)
-        cached = self._cache.get(key)
+        cached = self._cache.get(key) if self._cache is not None else None
         if cached is not None:
             self._meter.hits += 1
-            return cached
-        reply = await self._answer(request)
-        if usable(reply):
+        reply = cached if cached is not None else await self._answer(request)
+        # A judge's template is what tells a question to a judge from one to a contestant.
+        self._meter.measure(self._spec, "judgments" if request.template else "responses", reply.usage)
+        if cached is None and self._cache is not None and usable(reply):
             kept = stored_as or request
             key = key if kept is request else cache_key(self._identity, kept)
             self._cache.put(key, reply, source=provenance(self._identity, kept))
@@ -209,11 +211,15 @@ class ApiModel(ABC):
 
     async def _in_slot(self, sent: Payload, dialect: Dialect) -> Reply | None:
         """The reply to one request; None where the refusal taught how to ask instead."""
-        begun = time.perf_counter()
-        answer = await self._exchange(sent)
-        seconds = round(time.perf_counter() - begun, 4)
-        if not isinstance(answer, Refusal):
-            return self._read(answer, sent, seconds)
+        with await self._hold(sent) as held:
+            begun = time.perf_counter()
+            answer = await self._exchange(sent)
+            seconds = round(time.perf_counter() - begun, 4)
+            if not isinstance(answer, Refusal):
+                reply = self._read(answer, sent, seconds)
+                held.settle(paid(reply.usage, self._price) if self._price is not None else 0.0)
+                return reply
+            held.settle(0.0)
         if answer.of_content:
             return Reply(text=answer.message, finish="refused", applied=sent.applied, latency_s=seconds)
         learned = learn(dialect, sent.body, answer, model=self._model, bound_is_fixed=self.bound_is_fixed)
@@ -221,6 +227,18 @@ class ApiModel(ABC):
             raise self._refused(answer)
         self._dialect = self._dialect.merged(learned)
         return None
+
+    async def _hold(self, sent: Payload) -> Hold:
+        """Hold back what a request may cost. Raises RunStopped where that would pass --max-cost, or has no bound."""
+        if self._price is None or not self._budget.limited:
+            return await self._budget.hold(0.0, self._spec)
+        usd = worst_case(sent.body, self._price)
+        if usd is None:
+            raise RunStopped(
+                f"{self._spec}: {self.url} takes no bound on the tokens of an answer, so that --max-cost cannot be "
+                "kept; go on without it"
+            )
+        return await self._budget.hold(usd, self._spec)
 
     def _refused(self, found: Refusal) -> Exception:
         passing = may_pass(found, self.url)

@@ -56,18 +56,22 @@ def conversation(prompt: Prompt, answers: Sequence[str]) -> tuple[Message, ...]:
     return (*messages, Message(role="user", content=prompt.turns[len(answers)]))
 
 
-def request_of(question: Question, answers: Sequence[str]) -> Request:
-    """The request of a question's next turn; the sample tells repeated generations apart."""
+def request_of(question: Question, answers: Sequence[str], nonce: str = "") -> Request:
+    """The request of a question's next turn; the sample tells repeated generations apart, the nonce reruns."""
     messages = conversation(question.prompt, answers)
-    return Request(messages=messages, sampling=question.sampling, repeat=question.sample)
+    return Request(messages=messages, sampling=question.sampling, repeat=question.sample, nonce=nonce)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelContestant:
-    """An API model as a contestant: many conversations at once, at most `concurrency` of them."""
+    """An API model as a contestant: many conversations at once, at most `concurrency` of them.
+
+    `nonce` makes it really answer again.
+    """
 
     model: Model
     concurrency: int
+    nonce: str = ""
 
     async def answer(self, questions: Sequence[Question], done: Done) -> None:
         queue = iter(questions)
@@ -86,7 +90,7 @@ class ModelContestant:
         for _ in question.prompt.turns:
             try:
                 reply = await self.model.ask(
-                    request_of(question, texts), usable=lambda reply: reply.finish != "refused"
+                    request_of(question, texts, self.nonce), usable=lambda reply: reply.finish != "refused"
                 )
             except CallFailed as error:
                 return Answer(texts=None, finish="error", details={"error": str(error)})

@@ -41,9 +41,18 @@ class LocalContestant:
     """A causal language model from a folder, with an optional adapter; loaded at the first uncached answer."""
 
     def __init__(
-        self, *, base: Path, adapter: Path | None, fingerprint: str, seed: int, cache: ReplyCache | None, meter: Meter
+        self,
+        *,
+        base: Path,
+        adapter: Path | None,
+        fingerprint: str,
+        seed: int,
+        cache: ReplyCache | None,
+        meter: Meter,
+        nonce: str = "",
     ) -> None:
         self._base, self._adapter, self._seed, self._cache, self._meter = base, adapter, seed, cache, meter
+        self._nonce = nonce
         self._device = choose_device()
         # The seed draws the samples, so it is part of what an answer is; precision and device round differently.
         self._identity = {
@@ -85,7 +94,7 @@ class LocalContestant:
 
     def _source(self, talk: _Talk) -> tuple[dict[str, Any], Request]:
         seed = self._seed if talk.question.sampling.temperature else 0
-        return {**self._identity, "seed": seed}, request_of(talk.question, talk.texts)
+        return {**self._identity, "seed": seed}, request_of(talk.question, talk.texts, self._nonce)
 
     def _from_cache(self, talk: _Talk) -> bool:
         reply = self._cache.get(cache_key(*self._source(talk))) if self._cache else None
@@ -196,10 +205,9 @@ class LocalContestant:
 
         if not sampling.temperature:
             return LogitsProcessorList([])
-        seeds = [
-            row_seed(self._seed, sampling.seed, talk.question.prompt.id, talk.question.sample, len(talk.texts))
-            for talk, _ in batch
-        ]
+        # A rerun's nonce draws apart from every other run, whatever their seeds are.
+        source = (self._seed, sampling.seed, *([self._nonce] if self._nonce else []))
+        seeds = [row_seed(*source, talk.question.prompt.id, talk.question.sample, len(talk.texts)) for talk, _ in batch]
         return LogitsProcessorList([RowSampler(seeds, sampling.temperature, sampling.top_p, self._device.name)])
 
 

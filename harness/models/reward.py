@@ -24,9 +24,18 @@ class RewardScorer:
     """A sequence-classification model with one output. Loaded at the first answer that is not cached."""
 
     def __init__(
-        self, *, spec: str, base: Path, adapter: Path | None, fingerprint: str, cache: ReplyCache | None, meter: Meter
+        self,
+        *,
+        spec: str,
+        base: Path,
+        adapter: Path | None,
+        fingerprint: str,
+        cache: ReplyCache | None,
+        meter: Meter,
+        nonce: str = "",
     ) -> None:
         self._spec, self._base, self._adapter, self._cache, self._meter = spec, base, adapter, cache, meter
+        self._nonce = nonce
         self._device = choose_device()
         self._identity = {
             "provider": "reward",
@@ -41,7 +50,8 @@ class RewardScorer:
 
     async def score(self, prompt: Prompt, answer: tuple[str, ...]) -> float:
         """The reward of an answer. Raises InputError where the model cannot be loaded or the answer does not fit."""
-        request = Request(messages=_conversation(prompt, answer), sampling=Sampling(temperature=0.0, max_tokens=1))
+        sampling = Sampling(temperature=0.0, max_tokens=1)
+        request = Request(messages=_conversation(prompt, answer), sampling=sampling, nonce=self._nonce)
         key = cache_key(self._identity, request)
         if key in self._known:
             return self._known[key]

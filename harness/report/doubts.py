@@ -9,13 +9,13 @@ from collections.abc import Iterable
 
 from harness.figures import Result
 from harness.report.data import Comparison, Report
+from harness.report.further import first_doubts
 from harness.report.leakage import borne_leakage, turned_by_leakage
 from harness.report.numerals import listed, percent, plural, span
 from harness.report.phrases import controls_of, group_of, no_controls, scored
-from harness.stats.intervals import TOLERANCE, wilson
+from harness.stats.intervals import SMALL, TOLERANCE, wilson
 from harness.summary import Summary
 
-SMALL = 30
 _STATUS = {
     "invalid_parse": "without a readable verdict",
     "truncated": "cut off",
@@ -29,6 +29,7 @@ def doubts(summary: Summary) -> list[str]:
     """What to doubt in these figures, the gravest first."""
     return [
         *turned_by_leakage(summary),
+        *first_doubts(summary),
         *_unfinished(summary),
         *_unusable(summary),
         *_contradicting(summary),

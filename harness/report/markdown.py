@@ -51,6 +51,7 @@ def render(report: Report) -> str:
         _leakage(report),
         _section("What to doubt", _items(words.report_doubts(report))),
         _categories(report),
+        *(_section(title.capitalize(), _items(said)) for title, said in words.sections(report.summary)),
         _section("How far length goes", _items(words.length_alone(report.summary))),
         _controls(report),
         _unscored(report),

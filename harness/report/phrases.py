@@ -145,10 +145,33 @@ def longer_won(name: str, summary: Summary) -> str | None:
     return f"the longer response won {rate} of {plural(length.decisive, 'decisive verdict')}"
 
 
+def _at_equal_length(name: str, result: Result) -> str | None:
+    """ "gpt: at equal length the candidate would score 54 % (95 % 45–64) instead of 66 %, over 57 prompts; …"."""
+    found, mean = result.equal_length, result.estimate.mean
+    if found is None or found.raw is None or mean is None:
+        return None
+    if found.rate is None or found.ci is None:
+        return f"{name}: no score at equal length; {found.reason}."
+    over = f"over the {found.n:,} of them with known lengths" if found.n < result.estimate.n else f"n = {found.n:,}"
+    rate = f"{percent(found.rate, found.n)} (95 % {span(*found.ci, found.n)})"
+    said = f"{name}: at equal length the candidate would score {rate} instead of {percent(found.raw, found.n)}, {over}"
+    if found.slope is None or found.slope_ci is None:
+        return f"{said}."
+    low, high = found.slope_ci
+    leaning = "longer answers score more" if low > 0 else "shorter answers score more" if high < 0 else "no clear lean"
+    return f"{said}; length slope {found.slope:.2g} (95 % {low:.2g} to {high:.2g}: {leaning})."
+
+
 def length_alone(summary: Summary) -> list[str]:
     """How far length alone goes: one sentence a judge, then what counting characters would have scored."""
     real = [name for name in summary.judges if not name.startswith("control/")]
     said = [f"{name}: {won}." for name in real if (won := longer_won(name, summary))]
+    overall = [("the panel", summary.panel)] if summary.panel is not None else []
+    said += [
+        sentence
+        for name, result in [*overall, *((name, summary.judges[name]) for name in summary.counting)]
+        if (sentence := _at_equal_length(name, result))
+    ]
     blind = summary.judges.get("control/longest")
     if blind is not None and blind.estimate.mean is not None:
         said.append(f"Length alone (control/longest, which reads nothing) {scored(blind, summary.n_prompts)}.")

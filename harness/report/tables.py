@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from harness.figures import Result
-from harness.report.doubts import SMALL
 from harness.report.numerals import DASH, p_value, percent, span
 from harness.report.phrases import Group, group_of, no_controls
+from harness.stats.intervals import SMALL
 from harness.summary import Summary
 
 GROUPS: dict[Group, str] = {

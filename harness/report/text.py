@@ -49,6 +49,7 @@ def render(report: Report, *, width: int = WIDTH, colour: bool | None = None) ->
         _judges(report, width, pen),
         _categories(report, width, pen),
         _leakage(report, width, pen),
+        *(_list(title, said, width, pen) for title, said in words.sections(report.summary)),
         _list("how far length goes", words.length_alone(report.summary), width, pen),
         _list("what to doubt", words.report_doubts(report), width, pen),
         _made(report, width, pen),

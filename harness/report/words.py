@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness.figures import Result
 from harness.report.doubts import doubts, report_doubts
+from harness.report.further import sections
 from harness.report.leakage import clean_line, leaked_ids, leaked_line
 from harness.report.numerals import margin
 from harness.report.phrases import (
@@ -35,6 +36,7 @@ __all__ = [
     "leaked_line",
     "length_alone",
     "report_doubts",
+    "sections",
     "single_verdicts",
     "verdict",
 ]

@@ -12,10 +12,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtr, ndtri, stdtrit
+from scipy.special import bdtr, betaincinv, ndtri, stdtrit
 
 Method = Literal["wilson", "student", "wilson-at-constant"]
 TOLERANCE = 1e-9
+# Below this many prompts a result is called small, and exact intervals stand beside Wilson's.
+SMALL = 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +41,14 @@ def wilson(mean: float, n: int, level: float = 0.95) -> tuple[float, float]:
     centre = (mean + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (mean * (1 - mean) + z2 / (4 * n)) / n) / (1 + z2 / n)
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def clopper_pearson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The exact interval of a rate from `successes` of n ≥ 1 trials (Clopper & Pearson 1934, 10.2307/2331986)."""
+    tail = (1 - level) / 2
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
+    return low, high
 
 
 def student(scores: NDArray[np.float64], level: float = 0.95) -> tuple[float, float]:

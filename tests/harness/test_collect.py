@@ -160,3 +160,38 @@ def test_a_panel_of_judges_that_contradict_themselves_decides_nothing(tmp_path):
     ]
     summary = several.together([write_lines(tmp_path / "x.jsonl", rows)], equivalence=0.05).summary
     assert (summary.decision, summary.counting) == ("inconclusive", ("a", "b"))
+
+
+def test_clusters_stand_beside_what_takes_prompts_as_independent(tmp_path):
+    rows = [
+        {"id": f"p{n:02d}", "judge": "j", "winner": "candidate" if n < 30 else "baseline", "cluster": f"c{n // 6}"}
+        for n in range(42)
+    ]
+    done = harness("analyze", write_lines(tmp_path / "j.jsonl", rows), "--json", env=environment(tmp_path))
+    found = done.json
+    assert found["judges"]["j"]["clusters"]["n"] == 7
+    assert found["decision"] == "better"
+    assert found["decision_clustered"] == "inconclusive"
+    text = " ".join(harness("analyze", tmp_path / "j.jsonl", env=environment(tmp_path)).out.split())
+    assert "what to doubt prompts share clusters, and over 7 clusters the interval holds 1/2" in text
+    assert "42 prompts in 7 clusters; cluster-robust 95 %" in text
+
+
+def test_few_prompts_have_their_exact_interval_beside_wilson_s(tmp_path):
+    rows = [{"id": n, "judge": "j", "winner": "candidate" if n < 10 else "baseline"} for n in range(13)]
+    done = harness("analyze", write_lines(tmp_path / "j.jsonl", rows), "--json", env=environment(tmp_path))
+    found = done.json["judges"]["j"]
+    assert found["ci"] == pytest.approx([0.4974, 0.9182], abs=5e-5)
+    assert found["ci_exact"] == pytest.approx([0.4619, 0.9496], abs=5e-5)
+    assert found["p_value"] == pytest.approx(0.0923, abs=5e-5)
+    assert done.json["decision"] == "inconclusive"
+    text = harness("analyze", tmp_path / "j.jsonl", env=environment(tmp_path)).out
+    assert "Clopper–Pearson, 95 %, for fewer than 30 prompts: j 46–95" in text
+
+
+@pytest.mark.parametrize(("wins", "n", "low", "high"), [(6, 15, 0.198, 0.643), (28, 57, 0.366, 0.617)])
+def test_the_logs_other_counts(tmp_path, wins, n, low, high):
+    rows = [{"id": k, "judge": "j", "winner": "candidate" if k < wins else "baseline"} for k in range(n)]
+    done = harness("analyze", write_lines(tmp_path / "j.jsonl", rows), "--json", env=environment(tmp_path))
+    assert done.json["judges"]["j"]["ci"] == pytest.approx([low, high], abs=5e-4)
+    assert done.json["decision"] == "inconclusive"

@@ -5,9 +5,13 @@ import itertools
 import numpy as np
 import pytest
 
-from harness.decision import ControlCount, control_counts, counting, decide
-from harness.figures import Result
+from harness.decision import ControlCount, clustered_decision, control_counts, counting, decide
+from harness.figures import Result, judge_result
+from harness.outcome import winner_of
 from harness.stats.intervals import mean_score, sign_test
+from tests.harness.report.sample import record
+
+IDS = [f"p{place}" for place in range(3000)]
 
 
 def result(wins, losses, ties=0, consistency=1.0):
@@ -102,3 +106,61 @@ def test_who_counts():
 def test_a_judge_that_always_names_the_first_is_never_equivalent():
     for n, complete in itertools.product((2, 50, 5000), (True, False)):
         assert decision(result(0, 0, ties=n, consistency=0.0), complete=complete) == "inconclusive"
+
+
+def judgments_of(verdicts, orders):
+    return [
+        record(f"p{place}", winner_of(verdict, order), order=order)
+        for place, (verdict, order) in enumerate(zip(verdicts, orders, strict=True))
+    ]
+
+
+def decided(rows, equivalence=0.05):
+    found = judge_result(rows, list(dict.fromkeys(row.id for row in rows)))[0]
+    return decide(found, complete=True, equivalence=equivalence, judges=[found])[0]
+
+
+def test_a_judge_that_always_says_a_is_never_equivalent():
+    orders = ["candidate_first", "baseline_first"] * 1500
+    always = judgments_of(["A"] * 3000, orders)
+    assert decided(always) == "inconclusive"
+    # With ties for identical responses, which it was never asked about, its orders seem to agree.
+    same = [row.model_copy(update={"winner": "tie", "verdict": "tie", "identical": True}) for row in always]
+    both = [row.model_copy(update={"id": f"b{place // 2}"}) for place, row in enumerate([*always[:200], *same])]
+    assert judge_result(both, [row.id for row in both])[0].consistency > 0.5
+    assert decided(both) == "inconclusive"
+
+
+def test_a_judge_led_by_position_in_single_orders_is_not_equivalent():
+    orders = ["candidate_first", "baseline_first"] * 3000
+    leaning = judgments_of(["A", "A", "A", "A", "B", "A", "A", "A", "A", "B"] * 600, orders)
+    assert decided(leaning) == "inconclusive"
+    fair = judgments_of(["A", "B", "B", "A"] * 1500, orders)
+    assert decided(fair) == "equivalent"
+
+
+def test_two_judges_led_by_position_are_not_equivalent_either():
+    first = judge_result(judgments_of(["A"] * 3000, ["candidate_first", "baseline_first"] * 1500), IDS)[0]
+    panel = result(1500, 1500, consistency=None)
+    assert decide(panel, complete=True, equivalence=0.05, judges=[first, first])[0] == "inconclusive"
+    assert decide(panel, complete=True, equivalence=0.05, judges=[first, result(1500, 1500)])[0] == "equivalent"
+
+
+def clustered(wins, losses, size):
+    rows = [record(f"p{place}", "candidate" if place < wins else "baseline") for place in range(wins + losses)]
+    clusters = {row.id: f"c{place // size}" for place, row in enumerate(rows)}
+    return judge_result(rows, [row.id for row in rows], clusters)[0]
+
+
+def test_clusters_can_take_a_decision_away():
+    found = clustered(30, 12, 6)
+    assert decide(found, complete=True, equivalence=0.05)[0] == "better"
+    assert clustered_decision("better", found, equivalence=0.05)[0] == "inconclusive"
+    many = clustered(120, 20, 2)
+    assert clustered_decision("better", many, equivalence=0.05)[0] == "better"
+    alone = clustered(30, 12, 1)
+    assert clustered_decision("better", alone, equivalence=0.05) is None
+
+
+def test_one_cluster_decides_nothing():
+    assert clustered_decision("better", clustered(30, 2, 100), equivalence=0.05)[0] == "inconclusive"

@@ -47,7 +47,10 @@ class Seen:
 
 
 class Loopback:
-    """A server for one test. `capacity` is how many requests it takes at once before it answers 429."""
+    """A server for one test. `capacity` is how many requests it takes at once before it answers 429.
+
+    `usages` holds the tokens of every answer it gave, as it reported them.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Loopback:
         self._connections: set[Connection] = set()
         self._loop: asyncio.AbstractEventLoop
         self.requests: list[Seen] = []
+        self.usages: list[Any] = []
         self.errors: list[Exception] = []
         self.in_flight = 0
         self.peak = 0
@@ -147,7 +151,9 @@ class Loopback:
             headers = {} if fault.retry_after is None else {"retry-after": fault.retry_after}
             return as_json(wire.error(trouble), status=trouble.status, headers=headers)
         late = self._latency_s + (fault.seconds if fault else 0.0)
-        return replace(as_json(wire.answer(index, body, self._answer(wire, body, fault))), after_s=late)
+        answered = wire.answer(index, body, self._answer(wire, body, fault))
+        self.usages.append(answered["usage"])
+        return replace(as_json(answered), after_s=late)
 
     def _answer(self, wire: Wire, body: dict[str, Any], fault: Fault | None) -> Answer:
         plain = fault is not None and fault.kind == "plain_text"

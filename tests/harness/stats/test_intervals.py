@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.stats.intervals import mean_score, sign_test, student, visible_difference, wilson
+from harness.stats.intervals import clopper_pearson, mean_score, sign_test, student, visible_difference, wilson
+from tests.bench.coverage import coverages
 
 Z = 1.959963984540054
 UNIT = st.floats(0, 1, allow_nan=False)
@@ -25,6 +26,12 @@ def wilson_by_hand(p, n):
 def test_wilson_is_statsmodels(n, p):
     assert wilson(p, n) == pytest.approx(proportion_confint(p * n, n, method="wilson"), abs=1e-9)
     assert wilson(p, n) == pytest.approx(wilson_by_hand(p, n), abs=1e-9)
+
+
+@given(st.integers(1, 400), UNIT)
+def test_the_exact_interval_is_statsmodels(n, share):
+    wins = round(share * n)
+    assert clopper_pearson(wins, n) == pytest.approx(proportion_confint(wins, n, method="beta"), abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -106,3 +113,12 @@ def test_the_interval_covers_what_it_says():
         scores = rng.choice([0.0, 0.5, 1.0], size=(4000, n), p=[0.3, 0.2, 0.5])
         covered = [low <= 0.6 <= high for low, high in (mean_score(row).ci for row in scores)]
         assert 0.925 <= np.mean(covered) <= 0.975
+
+
+@pytest.mark.parametrize("n", [13, 30, 57, 100])
+@pytest.mark.parametrize("tie", [0.0, 0.2])
+def test_the_interval_covers_in_every_cell(n, tie):
+    """By enumeration; the whole table stands in BENCHMARKS.md."""
+    cells, average = coverages(n, tie)
+    assert min(cells) >= (0.905 if n < 30 else 0.925)
+    assert n < 30 or 0.94 <= average <= 0.97

@@ -1,0 +1,26 @@
+"""`harness compare A B [C …]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.options import AllowMixed, Json
+
+
+def compare(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="A B [C …]", help="Runs, or predictions, scores or judgments files.")
+    ],
+    allow_mixed: AllowMixed = False,
+    unpaired: Annotated[
+        bool, typer.Option("--unpaired", help="Compare although the prompts differ: weaker, and said so.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Is B better than A on the same prompts? Several inputs are a family: each later one against the first."""
+    from harness.contrast import verb
+
+    raise typer.Exit(verb.compare(inputs, allow_mixed=allow_mixed, unpaired=unpaired, as_json=as_json))

@@ -1,0 +1,201 @@
+"""From a pair of sides to what differs: the mean difference, its test, its size, by slice and by judge.
+
+Pure: the same pair and seed give the same value, in whatever order files held their prompts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contrast.results import SEED, Contrast, Level, Part, Test, level_of
+from harness.contrast.sides import Pair, Side
+from harness.stats import classes
+from harness.stats.bootstrap import bca_interval, resampled_means
+from harness.stats.clusters import Clustered
+from harness.stats.effect import cohens_d, cohens_dz, cohens_h
+from harness.stats.intervals import mean_score, visible_difference
+from harness.stats.multiple import benjamini_hochberg, holm
+from harness.stats.paired import Difference, McNemar, clustered_difference, mcnemar_of, mean_difference
+from harness.stats.signflip import SignFlip, sign_flip, wilcoxon
+from harness.stats.unpaired import rates, welch
+
+Array = NDArray[np.float64]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Tested:
+    """A difference with the test that goes with it."""
+
+    difference: Difference
+    test: Test
+    p_value: float | None
+    mcnemar: McNemar | None = None
+    permutation: SignFlip | None = None
+
+
+def contrast(pair: Pair, *, seed: int = SEED) -> Contrast:
+    """All that one comparison of two sides says; `seed` is of the resampling."""
+    found = _tested(pair, pair.a, pair.b, seed)
+    a, b = _level(pair.side_a, pair.a), _level(pair.side_b, pair.b)
+    clusters = None
+    if pair.difference is not None and pair.clusters is not None:
+        clusters = clustered_difference(pair.difference, pair.clusters, bounds=_bounds(pair))
+    whole = Contrast(
+        pair=pair,
+        a=a,
+        b=b,
+        difference=found.difference,
+        test=found.test,
+        p_value=found.p_value,
+        better=None,
+        effect=_effect(pair),
+        visible=_visible(found.difference),
+        slices=_slices(pair, seed),
+        judges=_judges(pair, seed),
+        mcnemar=found.mcnemar,
+        permutation=found.permutation,
+        wilcoxon=wilcoxon(pair.difference) if pair.difference is not None and pair.kind != "predictions" else None,
+        bca=_bca(pair, seed),
+        clusters=clusters,
+    )
+    return replace(whole, better=_better(whole))
+
+
+def family(pairs: Sequence[Pair], *, seed: int = SEED) -> tuple[Contrast, ...]:
+    """Several comparisons with one side, declared together: p-values adjusted after Holm."""
+    found = [contrast(pair, seed=seed) for pair in pairs]
+    adjusted = _adjusted([one.p_value for one in found], holm)
+    whole = [replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True)]
+    return tuple(replace(one, better=_better(one)) for one in whole)
+
+
+def _tested(pair: Pair, a: Array, b: Array, seed: int) -> _Tested:
+    """The difference of two score arrays of a pair (all of it, or a slice) and its test."""
+    binary = pair.kind == "predictions"
+    if not pair.paired:
+        difference, p_value = rates(a, b) if binary else welch(a, b)
+        return _Tested(difference=difference, test="fisher" if binary else "welch", p_value=p_value)
+    difference = mean_difference(b - a, bounds=_bounds(pair))
+    if binary:
+        counts = mcnemar_of(a, b)
+        p_value = counts.p_value if a.size else None
+        return _Tested(difference=difference, test="mcnemar", p_value=p_value, mcnemar=counts)
+    flipped = sign_flip(b - a, np.random.default_rng(seed))
+    p_value = flipped.p_value if a.size else None
+    return _Tested(difference=difference, test="permutation", p_value=p_value, permutation=flipped)
+
+
+def _bounds(pair: Pair) -> tuple[float, float] | None:
+    """The range of a difference of two scores."""
+    if pair.scale is None:
+        return None
+    low, high = pair.scale
+    return low - high, high - low
+
+
+def _level(side: Side, scores: Array) -> Level:
+    if side.kind == "scores":
+        own = mean_difference(scores)
+        return Level(n=own.n, mean=own.mean, ci=own.ci)
+    level = level_of(mean_score(scores))
+    if side.kind != "predictions":
+        return level
+    counted = classes.confusion(
+        [record.label for record in side.predictions], [record.prediction for record in side.predictions]
+    )
+    return replace(level, macro_f1=classes.macro_f1(counted), mcc=classes.mcc(counted))
+
+
+def _effect(pair: Pair) -> float | None:
+    if pair.kind == "predictions":
+        return cohens_h(float(pair.a.mean()), float(pair.b.mean()))
+    return cohens_dz(pair.difference) if pair.difference is not None else cohens_d(pair.a, pair.b)
+
+
+def _visible(difference: Difference) -> float | None:
+    """None where nothing varies: a spread of 0 does not say what a difference would have to be."""
+    if not difference.se or difference.n < 2:
+        return None
+    return visible_difference(difference.se * math.sqrt(difference.n), difference.n)
+
+
+def _bca(pair: Pair, seed: int) -> tuple[float, float] | None:
+    if pair.difference is None or pair.difference.size < 2:
+        return None
+    return bca_interval(pair.difference, resampled_means(pair.difference, np.random.default_rng(seed)))
+
+
+def _better(found: Contrast) -> Literal["a", "b"] | None:
+    """The side that interval and test agree on, and the clusters too where there are any."""
+    ends, p_value = found.difference.ci, found.p_final
+    if ends is None or p_value is None or p_value > ALPHA or not _excludes(ends):
+        return None
+    if found.clusters is not None and not _holds(found.clusters, ends[0] > 0):
+        return None
+    return "b" if ends[0] > 0 else "a"
+
+
+def _excludes(ends: tuple[float, float]) -> bool:
+    return ends[0] > 0 or ends[1] < 0
+
+
+def _holds(clusters: Clustered, above: bool) -> bool:
+    return clusters.ci is not None and (clusters.ci[0] > 0 if above else clusters.ci[1] < 0)
+
+
+def _slices(pair: Pair, seed: int) -> dict[str, Part]:
+    found = {}
+    for name in sorted(pair.slices.keys() | pair.slices_b.keys()):
+        nothing = np.empty(0, dtype=np.intp)
+        a, b = pair.a[pair.slices.get(name, nothing)], pair.b[pair.slices_b.get(name, nothing)]
+        found[name] = _part(a, b, _tested(pair, a, b, seed))
+    return _with_adjusted(found, benjamini_hochberg)
+
+
+def _judges(pair: Pair, seed: int) -> dict[str, Part]:
+    """The difference by each judge that counts on both sides, where two or more do."""
+    names = sorted({*pair.side_a.facts.counting} & {*pair.side_b.facts.counting})
+    if len(names) < 2:
+        return {}
+    found = {}
+    for name in names:
+        a, b = (side.by_judge[name] for side in (pair.side_a, pair.side_b))
+        common = sorted(a.keys() & b.keys())
+        arrays = [
+            np.array([scores[prompt] for prompt in (common if pair.paired else sorted(scores))], dtype=np.float64)
+            for scores in (a, b)
+        ]
+        found[name] = _part(arrays[0], arrays[1], _tested(pair, arrays[0], arrays[1], seed))
+    return _with_adjusted(found, holm)
+
+
+def _part(a: Array, b: Array, tested: _Tested) -> Part:
+    return Part(
+        n=tested.difference.n,
+        a=math.fsum(a.tolist()) / a.size if a.size else None,
+        b=math.fsum(b.tolist()) / b.size if b.size else None,
+        difference=tested.difference,
+        p_value=tested.p_value,
+    )
+
+
+def _with_adjusted(
+    parts: Mapping[str, Part], adjust: Callable[[Sequence[float]], NDArray[np.float64]]
+) -> dict[str, Part]:
+    adjusted = _adjusted([part.p_value for part in parts.values()], adjust)
+    return {name: replace(part, p_adjusted=p) for (name, part), p in zip(parts.items(), adjusted, strict=True)}
+
+
+def _adjusted(
+    p_values: Sequence[float | None], adjust: Callable[[Sequence[float]], NDArray[np.float64]]
+) -> list[float | None]:
+    """Adjusted p-values over those that are there."""
+    there = iter(adjust([p for p in p_values if p is not None]).tolist())
+    return [None if p is None else next(there) for p in p_values]

@@ -1,0 +1,80 @@
+"""One side of a comparison as a value: a score for every prompt, and the facts that say what it can be held against.
+
+It refuses nothing; `reading` makes it from files, `comparable` says whether two of them can be compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.records import PredictionRecord
+
+Kind = Literal["pairwise", "scores", "predictions"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """A contestant: its spec as given, and the fingerprint of what answered."""
+
+    spec: str
+    fingerprint: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """What must agree for two sides to measure the same thing. None, or an empty mapping: the input does not say.
+
+    `texts` is every prompt's system message and turns, `labels` every gold label, `counting` the judges that the scores
+    rest on, `templates` the hash of the template (or the weights) behind each judge that was asked, `answers` a digest
+    of the baseline's responses by prompt, `settings` what may differ and has to be said.
+    """
+
+    suite: str | None = None
+    texts: Mapping[str, tuple[str, ...]] | None = None
+    labels: Mapping[str, str] | None = None
+    judges: tuple[str, ...] = ()
+    counting: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
+    templates: Mapping[str, str] = field(default_factory=dict)
+    baseline: Named | None = None
+    candidate: Named | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    equivalence: float | None = None
+    complete: bool = True
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Side:
+    """One measurement. `scores` holds the prompts that have a score; `prompts` all that should have one.
+
+    pairwise: the prompt score in [0, 1] of the panel, or of the one judge that counts. predictions: 1 right, 0 wrong.
+    scores: the mean over judges of the mean over turns of the mean over repeats, of prompts that every judge scored.
+    `scale` is the range of a score, None where the input does not say. `by_judge` holds every judge's own scores, also
+    of those that do not count. `clusters` holds the prompts that have a cluster.
+    """
+
+    path: Path
+    kind: Kind
+    prompts: tuple[str, ...]
+    scores: Mapping[str, float]
+    facts: Facts
+    slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    clusters: Mapping[str, str] = field(default_factory=dict)
+    scale: tuple[float, float] | None = None
+    by_judge: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    predictions: tuple[PredictionRecord, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Prompts that should have a score."""
+        return len(self.prompts)
+
+    @property
+    def missing(self) -> int:
+        """Prompts without a usable score: counted, never averaged."""
+        return len(self.prompts) - len(self.scores)

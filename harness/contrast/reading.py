@@ -1,0 +1,254 @@
+"""From files to a `Side`: a run's folder, judgments, scores or predictions.
+
+Refuses a folder that holds no run, a run of a kind that cannot be compared, and a file with any broken line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+
+from harness.collect import Found, control_rights, find, is_complete, notes_of
+from harness.contrast.measured import Facts, Named, Side
+from harness.decision import control_counts, counting
+from harness.errors import InputError, Problem
+from harness.figures import PromptScore, judge_result, panel_votes
+from harness.folder import read_manifest
+from harness.job import Job
+from harness.records import JudgmentRecord, PredictionRecord, Record, ScoreRecord, kind_of, read, read_lines
+from harness.run import UNANSWERED
+from judges.panel import SCORE
+from judges.types import Prompt, Sampling
+
+Scores = dict[str, dict[str, float]]
+EARLY = "judges were asked only until it was decided (--stop-early): figures for a fixed number of prompts are too sure"
+
+
+def of_folder(path: Path) -> Side:
+    """The side that a run's folder holds. Raises InputError where it holds none that can be compared."""
+    suite = read_manifest(path)["suite"]
+    kind = suite.get("kind", "pairwise") if isinstance(suite, dict) else "pairwise"
+    if kind != "pairwise":
+        what = f"is a run of kind {kind!r}, which cannot be compared as a folder; give its scores or predictions file"
+        raise InputError([Problem(path=str(path), what=what)])
+    return of_run(path, find(path))
+
+
+def of_file(path: Path) -> Side:
+    """The side of a judgments, scores or predictions file, told apart by the keys of its first line."""
+    first = next((value for _, value in read_lines(path) if isinstance(value, dict)), None)
+    kind = kind_of(first) if first is not None else PredictionRecord
+    maker = READERS.get(kind)
+    if maker is None:
+        what = (
+            f"holds {kind.__name__.removesuffix('Record').lower()}s; "
+            "give a run's folder, or a file of predictions, scores or judgments"
+        )
+        raise InputError([Problem(path=str(path), what=what)])
+    return maker(path)
+
+
+def of_run(path: Path, found: Found) -> Side:
+    """The side of a pairwise run: its candidate against its baseline, prompt by prompt."""
+    # All of the suite's: what --stop-early never asked is missing here, for the other run may have asked it.
+    prompts = found.job.suite.prompts
+    counts = control_counts(control_rights(found))
+    unusable = tuple(judge for judge in found.judges if judge in counts and not counts[judge].usable)
+    ids = [prompt.id for prompt in prompts]
+    by_judge, scores = _pairwise(found.judgments, ids, found.judges, counting(found.judges, unusable))
+    return Side(
+        path=path,
+        kind="pairwise",
+        prompts=tuple(ids),
+        scores=scores,
+        facts=_run_facts(found, unusable),
+        slices=_slices((prompt.id, [prompt.category]) for prompt in prompts),
+        clusters={prompt.id: prompt.cluster for prompt in prompts if prompt.cluster is not None},
+        scale=(0.0, 1.0),
+        by_judge=by_judge,
+        notes=(*notes_of(found), *([EARLY] if found.stopped is not None else [])),
+    )
+
+
+def _run_facts(found: Found, unusable: tuple[str, ...]) -> Facts:
+    job, known = found.job, found.manifest.get("fingerprints", {})
+    asked = [spec.text for spec in job.judges if spec.kind != "recorded"]
+    templates = {name: known.get(f"template of {name}", known.get(name)) for name in asked}
+    return Facts(
+        suite=job.suite.name,
+        texts={prompt.id: _text(prompt) for prompt in job.suite.prompts},
+        judges=tuple(found.judges),
+        counting=counting(found.judges, unusable),
+        unusable=unusable,
+        templates={name: str(value) for name, value in templates.items() if value is not None},
+        baseline=Named(spec=job.baseline.text, fingerprint=known.get("baseline")),
+        candidate=Named(spec=job.candidate.text, fingerprint=known.get("candidate")),
+        answers=_answers(found) if job.baseline.kind == "recorded" else {},
+        equivalence=job.suite.equivalence,
+        complete=is_complete(found),
+        settings=_settings(job),
+    )
+
+
+def _text(prompt: Prompt) -> tuple[str, ...]:
+    return (prompt.system or "", *prompt.turns)
+
+
+def _answers(found: Found) -> dict[str, str]:
+    """A digest of what the baseline answered to every prompt, over all its samples."""
+    parts: dict[str, list[str]] = defaultdict(list)
+    for (prompt, role, sample), record in sorted(found.responses.items(), key=lambda item: item[0]):
+        if role == "baseline":
+            parts[prompt].append(repr((sample, record.texts())))
+    return {prompt: hashlib.sha256("\n".join(texts).encode()).hexdigest() for prompt, texts in parts.items()}
+
+
+def _settings(job: Job) -> dict[str, str]:
+    def shown(sampling: Sampling) -> str:
+        return ", ".join(f"{name} {value:g}" for name, value in sampling.given().items())
+
+    repeats = sorted(set(job.repeats.values()))
+    return {
+        "orders": job.suite.orders,
+        "sampling": shown(job.suite.sampling),
+        "judge sampling": shown(job.suite.judge_sampling),
+        "samples a prompt": f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}",
+    }
+
+
+def of_judgments(path: Path) -> Side:
+    """The side of a judgments file: its candidate against its baseline, whoever they are."""
+    records = read(path, JudgmentRecord)
+    ids = list(dict.fromkeys(record.id for record in records))
+    judges = tuple(sorted({record.judge for record in records}))
+    by_judge, scores = _pairwise(records, ids, judges, counting(judges, ()))
+    # A known-bias judge decides nothing, so what it lacks leaves nothing open.
+    open_ends = any(r.status in UNANSWERED for r in records if not r.judge.startswith("control/"))
+    return Side(
+        path=path,
+        kind="pairwise",
+        prompts=tuple(ids),
+        scores=scores,
+        facts=Facts(judges=judges, counting=counting(judges, ()), complete=not open_ends),
+        slices=_slices((name, [category]) for name, category in _categories(records).items()),
+        clusters=_clusters(records),
+        scale=(0.0, 1.0),
+        by_judge=by_judge,
+    )
+
+
+def _pairwise(
+    records: Sequence[JudgmentRecord], ids: Sequence[str], judges: Sequence[str], count: Sequence[str]
+) -> tuple[Scores, dict[str, float]]:
+    """Every judge's prompt scores, and those that the comparison rests on."""
+    rows: dict[str, list[JudgmentRecord]] = {judge: [] for judge in judges}
+    for record in records:
+        rows[record.judge].append(record)
+    found: dict[str, dict[str, PromptScore]] = {judge: judge_result(own, ids)[1] for judge, own in rows.items()}
+    by_judge = {judge: {name: score.score for name, score in own.items()} for judge, own in found.items()}
+    if len(count) < 2:
+        return by_judge, dict(by_judge[count[0]]) if count else {}
+    votes = panel_votes([found[judge] for judge in count], ids)
+    return by_judge, {prompt: SCORE[vote.outcome] for prompt, vote in votes.items()}
+
+
+def of_scores(path: Path) -> Side:
+    """The side of a scores file. A prompt that lacks a score of one judge, or of one turn, is missing.
+
+    A mean over what happens to be there would move with what is missing: judges and turns have levels of their own.
+    """
+    records = read(path, ScoreRecord)
+    ids = list(dict.fromkeys(record.id for record in records))
+    judges = tuple(sorted({record.judge for record in records}))
+    by_judge = {judge: _judge_scores(judge, records) for judge in judges}
+    silent = tuple(judge for judge in judges if not by_judge[judge])
+    count = counting(judges, silent)
+    means = {
+        name: fmean(by_judge[judge][name] for judge in count)
+        for name in ids
+        if count and all(name in by_judge[judge] for judge in count)
+    }
+    return Side(
+        path=path,
+        kind="scores",
+        prompts=tuple(ids),
+        scores=means,
+        facts=Facts(
+            judges=judges,
+            counting=count,
+            unusable=silent,
+            complete=not any(r.status in UNANSWERED for r in records if not r.judge.startswith("control/")),
+        ),
+        slices=_slices((name, [category]) for name, category in _categories(records).items()),
+        clusters=_clusters(records),
+        by_judge=by_judge,
+        notes=tuple(f"{judge} gave no score at all and does not count" for judge in silent),
+    )
+
+
+def _judge_scores(judge: str, records: Iterable[ScoreRecord]) -> dict[str, float]:
+    """One judge's score of every prompt whose every turn it scored: the mean over turns of the mean over repeats."""
+    turns: dict[str, set[int]] = defaultdict(set)
+    held: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for record in records:
+        turns[record.id].add(record.turn)
+        if record.judge == judge and record.score is not None:
+            held[record.id, record.turn].append(record.score)
+    return {
+        name: fmean(fmean(sorted(held[name, turn])) for turn in sorted(own))
+        for name, own in turns.items()
+        if all((name, turn) in held for turn in own)
+    }
+
+
+def of_predictions(path: Path) -> Side:
+    """The side of a predictions file: 1 where the prediction is the label, 0 elsewhere, also where there is none."""
+    records = read(path, PredictionRecord)
+    none = sum(record.prediction is None for record in records)
+    said = f"{none} of {len(records)} prompts have no prediction (null); each counts as wrong"
+    return Side(
+        path=path,
+        kind="predictions",
+        prompts=tuple(record.id for record in records),
+        scores={record.id: float(record.prediction == record.label) for record in records},
+        facts=Facts(labels={record.id: record.label for record in records}),
+        slices=_slices((record.id, record.slices or ()) for record in records),
+        clusters=_clusters(records),
+        scale=(0.0, 1.0),
+        predictions=tuple(records),
+        notes=(said,) if none else (),
+    )
+
+
+def _categories(records: Iterable[JudgmentRecord | ScoreRecord]) -> dict[str, str | None]:
+    """Every prompt's category, the most frequent where its lines carry several."""
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for record in records:
+        if record.category is not None:
+            seen[record.id][record.category] += 1
+    return {name: min((-count, category) for category, count in counts.items())[1] for name, counts in seen.items()}
+
+
+def _clusters(records: Iterable[Record]) -> dict[str, str]:
+    """The cluster of every prompt that names one; `cluster` is an unknown, kept key in some files."""
+    named = ((record.id, getattr(record, "cluster", None)) for record in records)
+    return {name: str(cluster) for name, cluster in named if isinstance(cluster, str | int)}
+
+
+def _slices(pairs: Iterable[tuple[str, Iterable[str | None]]]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, slices in pairs:
+        for one in dict.fromkeys(slices):
+            if one is not None:
+                found[one].append(name)
+    return {one: tuple(found[one]) for one in sorted(found)}
+
+
+READERS: Mapping[type[Record], Callable[[Path], Side]] = {
+    JudgmentRecord: of_judgments,
+    ScoreRecord: of_scores,
+    PredictionRecord: of_predictions,
+}

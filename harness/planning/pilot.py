@@ -1,0 +1,149 @@
+"""What an earlier run teaches a plan: how far prompts differ, how clusters weigh, what answers really took.
+
+A pilot that cannot teach something says why. Refuses (InputError) a folder that holds no run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.collect import Found, find, is_complete, summary_of
+from harness.figures import Result
+from harness.models.meter import Purpose
+from harness.planning.question import Setting
+from harness.report.numerals import listed, plural
+from harness.stats.intervals import TOLERANCE
+from harness.stats.power import upper_sd
+
+# With fewer scored prompts a measured variance is itself mostly chance.
+FEW = 10
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rate:
+    """The mean tokens of one answer."""
+
+    input: float
+    output: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pilot:
+    """What was measured. `sd` and `design_effect` are None where the run cannot tell; `notes` say why.
+
+    `upper` is the upper 80 % bound of the standard deviation where few prompts were scored; `source` names run and n.
+    """
+
+    source: str = "worst case"
+    scored: int = 0
+    sd: float | None = None
+    upper: float | None = None
+    design_effect: float | None = None
+    rates: Mapping[tuple[str, Purpose], Rate] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def read_pilot(path: Path | None, setting: Setting) -> Pilot:
+    """Read a run as a pilot for a setting; nothing is known without one."""
+    if path is None:
+        return Pilot(notes=tuple(_without_pilot(setting)))
+    found = find(path)
+    summary = summary_of(found, complete=is_complete(found))
+    result = summary.deciding
+    notes = [*_foreign(path, found, setting)]
+    if not summary.complete:
+        notes.append(f"the pilot {path} is incomplete: its variance is of what is there so far")
+    sd, why = _spread(result)
+    if why:
+        notes.append(f"the pilot {path} {why}; planned for the worst case, every prompt decisive")
+    scored = result.estimate.n if result is not None else 0
+    upper = upper_sd(sd, scored) if sd is not None and scored < FEW else None
+    effect, about = _clusters(result, setting)
+    return Pilot(
+        source=f"pilot {path}, {plural(scored, 'prompt')}" if sd is not None else "worst case",
+        scored=scored,
+        sd=sd,
+        upper=upper,
+        design_effect=effect,
+        rates=_rates(found),
+        notes=(*notes, *about),
+    )
+
+
+def _spread(result: Result | None) -> tuple[float | None, str]:
+    """The standard deviation of the prompts' scores, or why there is none."""
+    if result is None:
+        return None, "has no judge that counts"
+    if result.sd is None:
+        return None, f"scored {plural(result.estimate.n, 'prompt')}, and fewer than two have no variance"
+    if result.sd <= TOLERANCE:
+        return None, f"gave all its {plural(result.estimate.n, 'prompt')} one score, and no spread is not certainty"
+    return result.sd, ""
+
+
+def _rates(found: Found) -> dict[tuple[str, Purpose], Rate]:
+    """Mean tokens an answer by model and purpose, as the run's manifest counted them."""
+    rates: dict[tuple[str, Purpose], Rate] = {}
+    for spec, purposes in found.manifest.get("tokens", {}).items():
+        for purpose, known in purposes.items():
+            if known.get("answers"):
+                mean = (known[name] / known["answers"] for name in ("input", "output"))
+                rates[spec, purpose] = Rate(**dict(zip(("input", "output"), mean, strict=True)))
+    return rates
+
+
+def _foreign(path: Path, found: Found, setting: Setting) -> list[str]:
+    """In what the pilot differs from what is planned."""
+    notes = []
+    theirs, ours = found.job.suite, setting.suite
+    known = {(prompt.id, prompt.turns) for prompt in ours.prompts}
+    shared = sum((prompt.id, prompt.turns) in known for prompt in theirs.prompts)
+    if theirs.name != ours.name or not shared:
+        notes.append(
+            f"the pilot {path} is of another suite ({theirs.name!r}, {plural(shared, 'prompt')} shared with "
+            f"{ours.name!r}): its prompts may differ more or less than these"
+        )
+    judged = {name for name in found.judges if not name.startswith("control/")}
+    planned = {spec.text for spec in setting.judges if spec.kind != "control"}
+    if planned and judged != planned:
+        notes.append(f"the pilot was judged by {listed(sorted(judged))}, this plan names {listed(sorted(planned))}")
+    for role, spec in setting.contestants.items():
+        then = found.job.candidate if role == "candidate" else found.job.baseline
+        if then.text != spec.text:
+            notes.append(f"the pilot's {role} was {then.text}, this plan's is {spec.text}")
+    return notes
+
+
+def _clusters(result: Result | None, setting: Setting) -> tuple[float | None, list[str]]:
+    """The variance of clustered prompts against that of independent ones, and what is to be said of it."""
+    shared = _sharing(setting)
+    measured = result.clustered.design_effect if result is not None and result.clustered is not None else None
+    if not shared:
+        if measured is None:
+            return None, []
+        said = f"the pilot's prompts share clusters (design effect {measured:.2f}), those planned do not: left out"
+        return None, [said]
+    if measured is None:
+        return None, [f"{shared}, and the pilot cannot tell what that costs: n is for independent prompts"]
+    if measured <= 1:
+        said = f"{shared}; in the pilot that cost nothing (design effect {measured:.2f}), and no gain is taken"
+        return None, [said]
+    return measured, [f"{shared}; in the pilot that multiplied the variance by {measured:.2f}, and n with it"]
+
+
+def _without_pilot(setting: Setting) -> list[str]:
+    shared = _sharing(setting)
+    said = f"{shared}; what that costs only a pilot can tell (--pilot RUN): n is for independent prompts"
+    return [said] if shared else []
+
+
+def _sharing(setting: Setting) -> str:
+    """ "40 of 70 prompts share 9 clusters", where any do."""
+    named = [prompt.cluster for prompt in setting.suite.prompts if prompt.cluster is not None]
+    several = {name for name in named if named.count(name) > 1}
+    if not several:
+        return ""
+    members = sum(name in several for name in named)
+    return f"{members} of {plural(len(setting.suite.prompts), 'prompt')} share {plural(len(several), 'cluster')}"

@@ -1,0 +1,100 @@
+"""What stands beside the plain intervals: exact ones for few prompts, those over clusters, those of a run that stopped.
+
+Sentences in sections; a section without a sentence is not shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.figures import Result
+from harness.report.numerals import one_line, p_value, plural, span
+from harness.stopping import ALPHA, Stopping
+from harness.summary import Summary
+
+Section = tuple[str, list[str]]
+
+
+def sections(summary: Summary) -> list[Section]:
+    """Title and sentences of every section that has something to say."""
+    found = [
+        ("asked until decided", list(_stopped(summary))),
+        ("prompts in clusters", list(_clusters(summary))),
+        ("exact intervals", list(_exact(summary))),
+        ("where the spread comes from", summary.variance.sentences() if summary.variance is not None else []),
+    ]
+    return [section for section in found if section[1]]
+
+
+def first_doubts(summary: Summary) -> Iterable[str]:
+    """What outweighs a decision: clusters over which it does not hold, looks that plain intervals do not allow for."""
+    clustered = summary.clustered
+    if clustered is not None and clustered.decision != summary.decision:
+        yield (
+            f"prompts share clusters, and {clustered.reason}: with cluster-robust errors the decision would be "
+            f"“{clustered.decision}”, not “{summary.decision}”"
+        )
+    if summary.stopped is not None and summary.stopped.asked < summary.stopped.prompts:
+        yield (
+            "the run stopped as soon as it was decided: its score leans to the side it was decided for, and plain "
+            "95 % intervals are for a number of prompts fixed beforehand; the one under “asked until decided” holds"
+        )
+
+
+def _stopped(summary: Summary) -> Iterable[str]:
+    found = summary.stopped
+    if found is None:
+        return
+    of = f"{found.asked:,} of {plural(found.prompts, 'prompt')}"
+    if found.asked < found.prompts:
+        yield f"judges were asked about {of}; {plural(found.calls_saved, 'call')} saved"
+    else:
+        yield f"judges were asked about all {plural(found.prompts, 'prompt')}; no call was saved"
+    yield _anytime(found)
+
+
+def _anytime(found: Stopping) -> str:
+    interval = f"{100 * (1 - ALPHA):g} % interval that holds at every look (betting, Waudby-Smith & Ramdas)"
+    ends = f"{interval}: {span(found.low, found.high, max(found.scored, 1))} %"
+    if found.decision is None:
+        return f"{ends}; it decides nothing yet"
+    return f"{ends}; “{found.decision}” from prompt {found.decided_at:,} on"
+
+
+def _clusters(summary: Summary) -> Iterable[str]:
+    for name, result in _overall(summary):
+        found = result.clustered
+        if found is None:
+            continue
+        what = f"{name}: {plural(result.estimate.n, 'prompt')} in {plural(found.clusters, 'cluster')}"
+        if found.ci is None:
+            yield f"{what}, which give no interval"
+            continue
+        effect = (
+            f", {found.design_effect:.2g} times the variance of independent prompts"
+            if found.design_effect is not None
+            else ""
+        )
+        p = f", p {p_value(found.p_value)}" if found.p_value is not None else ""
+        few = "; so few clusters give a rough interval" if found.clusters < 20 else ""
+        yield f"{what}; cluster-robust 95 % {span(*found.ci, result.estimate.n)}{p}{effect}{few}"
+
+
+def _exact(summary: Summary) -> Iterable[str]:
+    """Clopper–Pearson beside Wilson's, where there are few prompts."""
+    overall = [_exactly(name, result) for name, result in _overall(summary) if result.exact]
+    categories = [_exactly(name, result) for name, result in summary.categories.items() if result.exact]
+    if overall:
+        yield f"Clopper–Pearson, 95 %, for fewer than 30 prompts: {', '.join(overall)}"
+    if categories:
+        yield f"{'by category' if overall else 'Clopper–Pearson, 95 %, by category'}: {', '.join(categories)}"
+
+
+def _exactly(name: str, result: Result) -> str:
+    assert result.exact is not None
+    return f"{one_line(name)} {span(*result.exact, result.estimate.n)}"
+
+
+def _overall(summary: Summary) -> list[tuple[str, Result]]:
+    named = [(name, result) for name, result in summary.judges.items() if not name.startswith("control/")]
+    return [("panel", summary.panel), *named] if summary.panel is not None else named

@@ -1,0 +1,1 @@
+"""Asking again: reruns with new seeds, a replay from records and cache, the same judge about the same prompts."""

@@ -1,0 +1,205 @@
+"""What reruns say of a run: each win rate and decision, their spread against chance, the prompts that flip, a verdict.
+
+Values in, values out; reading the folders is `ran`'s alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.collect import find, is_complete, summary_of
+from harness.decision import Decision
+from harness.figures import deciding_scores, outcome_of
+from harness.records import JudgmentRecord
+from harness.report.numerals import listed, p_value, plural
+from harness.stats.intervals import Mean
+from harness.stats.spread import Flips, Spread, flips, spread
+
+Verdict = Literal["reproduced", "not reproduced", "nothing can differ", "cannot be told", "incomplete"]
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ran:
+    """One run as a comparison of reruns sees it; `scores` are those of the panel or the one judge that counts."""
+
+    path: Path
+    decision: Decision
+    reason: str
+    complete: bool
+    estimate: Mean | None
+    scores: Mapping[str, float]
+    counting: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        estimate = self.estimate
+        return {
+            "path": str(self.path),
+            "win_rate": estimate.mean if estimate else None,
+            "ci": list(estimate.ci) if estimate and estimate.ci else None,
+            "decision": self.decision,
+            "n": estimate.n if estimate else 0,
+            "complete": self.complete,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rerun:
+    """What reruns say of a run, which stands first in `runs`.
+
+    `within` is how far two runs may lie apart (see `stats.spread`), None where the verdict is not "reproduced" and the
+    spread is not known. `ids` are the prompts all runs scored, `flipping` those whose outcome is not always the same.
+    """
+
+    verdict: Verdict
+    reason: str
+    within: float | None
+    runs: tuple[Ran, ...]
+    ids: tuple[str, ...]
+    spread: Spread | None
+    flips: Flips | None
+    notes: tuple[str, ...]
+
+    @property
+    def flipping(self) -> tuple[str, ...]:
+        """The prompts whose outcome differs between runs, most flipping first."""
+        return tuple(self.ids[place] for place in self.flips.places) if self.flips else ()
+
+    def outcomes(self, prompt: str) -> list[str]:
+        """A prompt's outcome in every run."""
+        return [outcome_of(run.scores[prompt]) for run in self.runs]
+
+    def as_json(self) -> dict[str, Any]:
+        found = self.spread
+        complete = all(run.complete for run in self.runs)
+        return {
+            "kind": "rerun",
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "within": self.within,
+            "complete": complete,
+            "decision": self.runs[0].decision if complete else "inconclusive",
+            "runs": [run.as_json() for run in self.runs],
+            "spread": None
+            if found is None
+            else {
+                "n": found.prompts,
+                "sd": found.sd,
+                "range": found.reach,
+                "expected_sd": found.expected_sd,
+                "ratio": found.ratio,
+                "p_value": found.p_value,
+            },
+            "flips": None
+            if self.flips is None
+            else {
+                "n": len(self.ids),
+                "prompts": len(self.flips.places),
+                "decisive": self.flips.decisive,
+                "ids": list(self.flipping),
+            },
+            "notes": list(self.notes),
+        }
+
+
+def ran(path: Path) -> Ran:
+    """A run from its folder. Raises InputError where it is none."""
+    found = find(path)
+    complete = is_complete(found)
+    summary = summary_of(found, complete=complete)
+    by_judge: dict[str, list[JudgmentRecord]] = {name: [] for name in summary.counting}
+    for judgment in found.judgments:
+        if judgment.judge in by_judge:
+            by_judge[judgment.judge].append(judgment)
+    ids = [prompt.id for prompt in found.prompts]
+    return Ran(
+        path=path,
+        decision=summary.decision,
+        reason=summary.reason,
+        complete=complete,
+        estimate=summary.deciding.estimate if summary.deciding else None,
+        scores=deciding_scores(by_judge, ids) if by_judge else {},
+        counting=summary.counting,
+    )
+
+
+def compared(runs: Sequence[Ran], *, can_differ: bool, notes: Sequence[str] = ()) -> Rerun:
+    """The run (first) against its reruns. `can_differ` False: nothing in it is drawn or asked afresh."""
+    ids = tuple(prompt for prompt in runs[0].scores if all(prompt in run.scores for run in runs))
+    table = np.array([[run.scores[prompt] for prompt in ids] for run in runs]).reshape(len(runs), len(ids))
+    found = spread(table)
+    verdict, reason = _verdict(runs, found, can_differ=can_differ)
+    return Rerun(
+        verdict=verdict,
+        reason=reason,
+        within=found.within if found is not None and verdict in ("reproduced", "not reproduced") else None,
+        runs=tuple(runs),
+        ids=ids,
+        spread=found,
+        flips=flips(table) if found is not None else None,
+        notes=(*notes, *_notes(runs, ids)),
+    )
+
+
+def _verdict(runs: Sequence[Ran], found: Spread | None, *, can_differ: bool) -> tuple[Verdict, str]:
+    if not can_differ:
+        return (
+            "nothing can differ",
+            "everything in this run is recorded or always the same, so a rerun would be this run",
+        )
+    unfinished = [run.path.name for run in runs if not run.complete]
+    if unfinished:
+        return "incomplete", f"{listed(unfinished)} is not finished"
+    if found is None:
+        return "cannot be told", "no prompt has a usable verdict in every run"
+    if found.prompts < 2:
+        return "cannot be told", "one prompt says nothing of how far win rates spread"
+    other = [run for run in runs[1:] if run.decision != runs[0].decision]
+    said = []
+    if other:
+        named = listed([f"{run.path.name} says {run.decision}" for run in other])
+        said.append(f"the run says {runs[0].decision}, {named}")
+    if found.p_value is not None and found.p_value <= ALPHA:
+        said.append(
+            f"the win rates spread more than chance gives (SD {_points(found.sd)} points where "
+            f"{_points(found.expected_sd)} are expected, p {p_value(found.p_value)})"
+        )
+    if said:
+        return "not reproduced", "; ".join(said)
+    return "reproduced", f"every run says {runs[0].decision}, {_chance(found)}"
+
+
+def _chance(found: Spread) -> str:
+    if found.p_value is None:
+        times = plural(found.prompts * (found.runs - 1), "repetition")
+        return f"and no prompt's score changed in {times}"
+    return (
+        f"and the win rates spread no more than chance gives (SD {_points(found.sd)} points where "
+        f"{_points(found.expected_sd)} are expected, p {p_value(found.p_value)})"
+    )
+
+
+def _points(size: float) -> str:
+    return f"{100 * size:.1f}"
+
+
+def _notes(runs: Sequence[Ran], ids: Sequence[str]) -> list[str]:
+    said = []
+    scored = {prompt for run in runs for prompt in run.scores}
+    if len(scored) > len(ids):
+        said.append(
+            f"{len(scored) - len(ids)} of {plural(len(scored), 'prompt')} are not scored in every run, and left out of "
+            "spread and flips"
+        )
+    for run in runs[1:]:
+        if run.complete and run.counting != runs[0].counting:
+            said.append(
+                f"{run.path.name} counts {listed(run.counting) or 'no judge'}, the run itself "
+                f"{listed(runs[0].counting) or 'none'}"
+            )
+    return said

@@ -1,0 +1,222 @@
+"""Is it not worse by more than a margin? The arithmetic of a regression gate, on differences new − old per prompt.
+
+The bounds are `careful`'s: they hold their rate where losses are rare. A pass and p < 0.05 are the same thing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from harness.stats.careful import Samples, exceeds, lower_bound, mirrored, of_clusters, of_values, sparse
+from harness.stats.intervals import TOLERANCE
+from harness.stats.paired import clustered_difference, mean_difference
+
+Outcome = Literal["pass", "fail", "inconclusive"]
+Method = Literal["student", "cluster-robust", "constant-bounded"]
+ALPHA = 0.05
+POWER = 0.8
+# Standard deviations of a difference per prompt that comparisons of language models have (pairwise, accuracy).
+USUAL_SD = (0.35, 0.5)
+_Z = float(ndtri(1 - ALPHA))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NonInferiority:
+    """A mean difference held against −margin.
+
+    `ci` is the two-sided 95 % interval (Student's; cluster-robust; where all differences are equal, bounded), `lower`
+    and `upper` are one-sided 95 % bounds, `p_value` is of "the loss is at least the margin", `p_loss` of "nothing is
+    lost", both one-sided. `n_needed` is the number of prompts that would decide. `rare` says that few prompts were lost,
+    so that the lower bound counts with losses that were not seen. What cannot be estimated is None; `reason` says why,
+    and `needed_reason` why there is no `n_needed`.
+    """
+
+    n: int
+    difference: float | None
+    margin: float
+    outcome: Outcome
+    sd: float | None = None
+    se: float | None = None
+    ci: tuple[float, float] | None = None
+    method: Method | None = None
+    lower: float | None = None
+    upper: float | None = None
+    p_value: float | None = None
+    p_loss: float | None = None
+    n_needed: int | None = None
+    clusters: int | None = None
+    rare: bool = False
+    reason: str | None = None
+    needed_reason: str | None = None
+
+
+def noninferiority(
+    differences: NDArray[np.float64],
+    *,
+    margin: float,
+    scale: tuple[float, float] | None = None,
+    clusters: Sequence[str] | None = None,
+) -> NonInferiority:
+    """Whether the mean of `differences` (n,), new − old per prompt, lies above −margin.
+
+    pass: the lower bound exceeds −margin; fail: the upper bound is below 0 and the lower does not exceed −margin; else
+    inconclusive. `scale` is the lowest and the highest difference that can be; None takes the widest that was seen, to
+    either side. `clusters` names the cluster of every prompt. Raises ValueError on a difference that is not finite or
+    off the scale, and on a margin that is not above 0.
+    """
+    low, high = _checked(differences, margin, scale, clusters)
+    n = int(differences.size)
+    mean = math.fsum(differences.tolist()) / n if n else None
+    why_not = _without_bounds(n, high - low, clusters)
+    if why_not is not None or mean is None:
+        return NonInferiority(
+            n=n, difference=mean, margin=margin, outcome="inconclusive", reason=why_not, needed_reason=why_not
+        )
+    samples, lowest = _samples(differences, clusters, low)
+    opposite, highest = _opposite(samples, differences, clusters, -high)
+    # exceeds() decides and the bound is where it says 0.05; they differ by rounding at most.
+    p_value = float(exceeds(samples, -margin, lowest)[0])
+    p_loss = float(exceeds(opposite, 0.0, highest)[0])
+    outcome: Outcome = "pass" if p_value < ALPHA else "fail" if p_loss < ALPHA else "inconclusive"
+    lower, upper = lower_bound(samples, lowest, ALPHA), -lower_bound(opposite, highest, ALPHA)
+    sd = float(samples.se[0]) * math.sqrt(n)
+    needed, why_no_number = _needed(sd, margin, mean, n, outcome, (lower, upper, low), clusters is not None)
+    ci, method = _interval(differences, clusters, (low, high))
+    return NonInferiority(
+        n=n,
+        difference=mean,
+        margin=margin,
+        outcome=outcome,
+        sd=sd,
+        se=float(samples.se[0]),
+        ci=ci,
+        method=method,
+        lower=lower,
+        upper=upper,
+        p_value=p_value,
+        p_loss=p_loss,
+        n_needed=needed,
+        clusters=len(set(clusters)) if clusters is not None else None,
+        rare=bool(sparse(samples, lowest)[0]),
+        needed_reason=why_no_number,
+    )
+
+
+def prompts_needed(sd: float, margin: float) -> int:
+    """Prompts that pass with 80 % power where nothing is lost: ((z(0.95) + z(0.80)) · sd / margin)², rounded up.
+
+    Chow, Shao & Wang 2008, Sample Size Calculations in Clinical Research, ch. 3. Raises ValueError unless sd and margin
+    are above 0.
+    """
+    return _ceil(((_Z + float(ndtri(POWER))) * _positive(sd) / _positive(margin)) ** 2)
+
+
+def prompts_decisive(sd: float, margin: float) -> int:
+    """Prompts from which on no outcome is inconclusive: the bounds are less than a margin apart, (2 z sd / margin)²."""
+    return _ceil((2 * _Z * _positive(sd) / _positive(margin)) ** 2)
+
+
+def margin_cost(margin: float, sds: tuple[float, float] = USUAL_SD) -> tuple[int, int]:
+    """How many prompts a margin needs, with the standard deviations that differences usually have: (least, most)."""
+    return prompts_needed(sds[0], margin), prompts_needed(sds[1], margin)
+
+
+def _positive(value: float) -> float:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError("a standard deviation and a margin lie above 0")
+    return value
+
+
+def _ceil(value: float) -> int:
+    # Rounding errors must not add a prompt.
+    return math.ceil(value - 1e-9)
+
+
+def _checked(
+    differences: NDArray[np.float64],
+    margin: float,
+    scale: tuple[float, float] | None,
+    clusters: Sequence[str] | None,
+) -> tuple[float, float]:
+    if not (math.isfinite(margin) and margin > 0):
+        raise ValueError("a margin lies above 0")
+    if not np.isfinite(differences).all():
+        raise ValueError("a difference is not finite")
+    if clusters is not None and len(clusters) != differences.size:
+        raise ValueError("every difference needs its cluster")
+    if scale is None:
+        widest = float(np.abs(differences).max()) if differences.size else 0.0
+        return -widest, widest
+    low, high = scale
+    if differences.size and (differences.min() < low - TOLERANCE or differences.max() > high + TOLERANCE):
+        raise ValueError(f"a difference lies outside [{low:g}, {high:g}]")
+    return low, high
+
+
+def _without_bounds(n: int, width: float, clusters: Sequence[str] | None) -> str | None:
+    """Why nothing can be bounded; None where it can."""
+    if n < 2:
+        return "n = 1: one prompt gives no interval" if n else "no prompt has a score on both sides"
+    if clusters is not None and len(set(clusters)) < 2:
+        return "all prompts are in one cluster, which gives no interval"
+    if width <= TOLERANCE:
+        return "every score is the same and the scale is not known, so that there is no telling what could be lost"
+    return None
+
+
+def _samples(differences: NDArray[np.float64], clusters: Sequence[str] | None, lowest: float) -> tuple[Samples, float]:
+    if clusters is None:
+        return of_values(differences), lowest
+    return of_clusters(differences, clusters, lowest)
+
+
+def _opposite(
+    samples: Samples, differences: NDArray[np.float64], clusters: Sequence[str] | None, lowest: float
+) -> tuple[Samples, float]:
+    if clusters is None:
+        return mirrored(samples), lowest
+    return of_clusters(-differences, clusters, lowest)
+
+
+def _interval(
+    differences: NDArray[np.float64], clusters: Sequence[str] | None, scale: tuple[float, float]
+) -> tuple[tuple[float, float] | None, Method]:
+    if clusters is not None:
+        return clustered_difference(differences, clusters, bounds=scale).ci, "cluster-robust"
+    found = mean_difference(differences, bounds=scale)
+    return found.ci, "constant-bounded" if found.method == "constant-bounded" else "student"
+
+
+def _needed(
+    sd: float,
+    margin: float,
+    mean: float,
+    n: int,
+    outcome: Outcome,
+    bounds: tuple[float, float, float],
+    clustered: bool,
+) -> tuple[int | None, str | None]:
+    """The prompts that would decide, or the reason why no number can be given."""
+    lower, upper, lowest = bounds
+    if sd <= TOLERANCE:
+        return _needed_if_constant(mean, margin, lowest, clustered)
+    needed = prompts_needed(sd, margin)
+    if outcome != "inconclusive" or needed > n:
+        return needed, None
+    # Where bounds are wider than the spread alone makes them (rare losses, skewness), their own width counts.
+    return max(prompts_decisive(sd, margin), _ceil(n * ((upper - lower) / margin) ** 2), n + 1), None
+
+
+def _needed_if_constant(mean: float, margin: float, lowest: float, clustered: bool) -> tuple[int | None, str | None]:
+    """Where all n differences are equal, nothing is known but that others are rare: as many more of them decide."""
+    if clustered or mean + margin <= TOLERANCE:
+        return None, "all differences are equal, so that their spread cannot be estimated"
+    share = (mean + margin) / (mean - lowest) if mean > lowest else 1.0
+    return (max(2, _ceil(math.log(ALPHA) / math.log1p(-share))) if share < 1 else 2), None

@@ -1,0 +1,173 @@
+"""Numbers of prompts: by brute force, by simulation of the decision itself, and by statsmodels."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.power import TTestPower, normal_power
+
+from harness.stats.intervals import sign_test, wilson
+from harness.stats.power import (
+    mean_needed,
+    mean_visible,
+    noninferiority_needed,
+    power_of,
+    prompts_needed,
+    sd_of_difference,
+    upper_sd,
+    visible_effect,
+    wins_needed,
+)
+
+
+def decides(wins: int, n: int, alpha: float) -> bool:
+    """The contract's rule in its own words, from the functions that runs use."""
+    return wilson(wins / n, n, 1 - alpha)[0] > 0.5 and sign_test(wins, n - wins) <= alpha
+
+
+def power_by_hand(n: int, effect: float, alpha: float) -> float:
+    return float(sum(stats.binom.pmf(wins, n, 0.5 + effect) for wins in range(n + 1) if decides(wins, n, alpha)))
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
+def test_the_fewest_wins_are_those_of_the_rule_itself(alpha):
+    n = np.arange(1, 250)
+    by_hand = [min([wins for wins in range(m + 1) if decides(wins, m, alpha)], default=m + 1) for m in n]
+    assert wins_needed(n, alpha).tolist() == by_hand
+
+
+@pytest.mark.parametrize("effect", [0.03, 0.1, 0.3])
+def test_power_is_the_enumerated_probability_of_the_decision(effect):
+    n = np.arange(1, 120)
+    found = power_of(n, effect)
+    assert found == pytest.approx([power_by_hand(m, effect, 0.05) for m in n], abs=1e-9)
+
+
+@pytest.mark.parametrize(("effect", "power"), [(0.1, 0.8), (0.15, 0.9), (0.2, 0.8), (0.3, 0.5), (0.45, 0.95)])
+def test_prompts_needed_is_where_the_power_begins_to_stay(effect, power):
+    n = prompts_needed(effect, power=power)
+    tried = [power_by_hand(m, effect, 0.05) for m in range(1, 500)]
+    assert n == max(m for m, found in enumerate(tried, 1) if found < power) + 1
+
+
+def test_a_win_rate_of_60_percent_takes_210_prompts_and_some_luck_199():
+    assert prompts_needed(0.1) == 210
+    assert power_by_hand(199, 0.1, 0.05) > 0.8 > power_by_hand(209, 0.1, 0.05)
+
+
+def test_small_effects_go_over_into_the_normal_approximation_without_a_step():
+    # 0.0031 is enumerated, 0.0030 is not: n times effect squared must not jump between them.
+    exact, about = (prompts_needed(effect) * effect**2 for effect in (0.0031, 0.0030))
+    assert about == pytest.approx(exact, rel=2e-3)
+
+
+@given(n=st.integers(6, 400), power=st.floats(0.3, 0.99))
+@settings(max_examples=50, deadline=None)
+def test_what_is_visible_has_exactly_the_power_wanted(n, power):
+    effect = visible_effect(n, power=power)
+    assert effect is not None
+    assert float(power_of(np.asarray([n]), effect)[0]) == pytest.approx(power, abs=1e-9)
+
+
+@given(effect=st.floats(0.02, 0.45), sd=st.one_of(st.none(), st.floats(0.05, 0.5)))
+@settings(max_examples=60, deadline=None)
+def test_the_prompts_needed_show_the_effect_they_were_needed_for(effect, sd):
+    n = prompts_needed(effect, sd=sd)
+    shown = visible_effect(n, sd=sd)
+    assert shown is not None and shown <= effect + 1e-9
+    fewer = visible_effect(int(0.8 * n) - 3, sd=sd)
+    assert fewer is None or fewer > shown
+
+
+def decided(wins, ties, n):
+    """The contract's rule on counts of wins and ties, vectorised; Student's interval where there are ties."""
+    losses = n - wins - ties
+    mean = (wins + ties / 2) / n
+    squares = wins * (1 - mean) ** 2 + ties * (0.5 - mean) ** 2 + losses * mean**2
+    student = mean - stats.t.ppf(0.975, n - 1) * np.sqrt(squares / (n - 1) / n)
+    z2 = stats.norm.ppf(0.975) ** 2
+    half = np.sqrt(z2 * (mean * (1 - mean) + z2 / 4 / n) / n) / (1 + z2 / n)
+    low = np.where(ties == 0, (mean + z2 / 2 / n) / (1 + z2 / n) - half, student)
+    p = 2 * stats.binom.cdf(np.minimum(wins, losses), wins + losses, 0.5)
+    return (low > 0.5) & (p <= 0.05) & (wins > losses)
+
+
+@pytest.mark.parametrize("ties", [0.0, 0.2, 0.4, 0.6])
+@pytest.mark.parametrize("effect", [0.05, 0.1, 0.15])
+def test_with_a_measured_spread_the_decision_has_the_power_promised(effect, ties):
+    rng = np.random.default_rng(7)
+    wins = (1 - ties) / 2 + effect
+    n = prompts_needed(effect, sd=math.sqrt((1 - ties) / 4 - effect**2))
+    drawn = rng.multinomial(n, [wins, ties, 1 - wins - ties], size=40_000)
+    assert 0.765 <= decided(drawn[:, 0], drawn[:, 1], n).mean() <= 0.845
+
+
+@pytest.mark.parametrize(("effect", "sd"), [(0.05, 0.4), (0.1, 0.35), (0.1, 0.5), (0.2, 0.5), (0.5, 1.0)])
+@pytest.mark.parametrize("power", [0.7, 0.8, 0.9])
+def test_means_take_what_statsmodels_says(effect, sd, power):
+    n = mean_needed(effect, sd, power=power)
+    solved = TTestPower().solve_power(effect_size=effect / sd, power=power, alpha=0.05)
+    assert n == pytest.approx(solved, abs=1.1)
+    visible = mean_visible(n, sd, power=power)
+    assert visible is not None and visible <= effect
+    assert mean_visible(n - 1, sd, power=power) > effect
+
+
+def test_what_a_margin_costs():
+    assert [noninferiority_needed(0.03, sd) for sd in (0.35, 0.5)] == [842, 1718]
+    assert [noninferiority_needed(0.1, sd) for sd in (0.35, 0.5)] == [76, 155]
+    for sd in (0.35, 0.5):
+        n = noninferiority_needed(0.03, sd)
+        reached = [normal_power(0.03 / sd, m, 0.05, alternative="larger") for m in (n - 1, n)]
+        assert reached[0] < 0.8 <= reached[1]
+
+
+def test_paired_runs_vary_by_their_differences():
+    rng = np.random.default_rng(3)
+    both = rng.multivariate_normal([0, 0], [[0.16, 0.6 * 0.4 * 0.3], [0.6 * 0.4 * 0.3, 0.09]], size=200_000)
+    found = sd_of_difference(0.4, 0.3, 0.6)
+    assert found == pytest.approx((both[:, 0] - both[:, 1]).std(), rel=0.01)
+    assert sd_of_difference(0.4, 0.4, 1.0) == 0.0
+    assert mean_needed(0.05, found) < mean_needed(0.05, sd_of_difference(0.4, 0.3, 0.0))
+
+
+@pytest.mark.parametrize("n", [3, 5, 9])
+def test_the_upper_spread_is_above_the_true_one_in_four_pilots_of_five(n):
+    rng = np.random.default_rng(11)
+    measured = rng.normal(0, 0.2, size=(20_000, n)).std(axis=1, ddof=1)
+    above = np.mean([upper_sd(sd, n, most=math.inf) > 0.2 for sd in measured])
+    assert above == pytest.approx(0.8, abs=0.01)
+    assert upper_sd(0.3, n, most=math.inf) == pytest.approx(0.3 * math.sqrt((n - 1) / stats.chi2.ppf(0.2, n - 1)))
+    assert upper_sd(0.49, n) == 0.5
+
+
+def test_few_prompts_show_nothing():
+    assert [visible_effect(n) for n in range(6)] == [None] * 6
+    assert visible_effect(6) == pytest.approx(0.8 ** (1 / 6) - 0.5)
+    assert [visible_effect(n, sd=0.4) for n in (0, 1, 2, 3)] == [None] * 4
+    assert mean_visible(1, 0.4) is None
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: prompts_needed(0.0), "an effect is between 0.000001 and 0.5, found 0"),
+        (lambda: prompts_needed(0.5), "found 0.5"),
+        (lambda: prompts_needed(float("nan")), "found nan"),
+        (lambda: prompts_needed(0.1, power=1.0), r"power lies between alpha \(0.05\) and 1, found 1"),
+        (lambda: prompts_needed(0.1, power=0.04), "found 0.04"),
+        (lambda: prompts_needed(0.1, alpha=0.0), "alpha lies between 0 and 1, found 0"),
+        (lambda: prompts_needed(0.1, sd=float("nan")), "a standard deviation is a number"),
+        (lambda: visible_effect(-1), "not negative, found -1"),
+        (lambda: mean_needed(-0.1, 0.3), "an effect is at least"),
+        (lambda: noninferiority_needed(0.03, -1), "a standard deviation"),
+        (lambda: upper_sd(0.3, 1), "at least 2 prompts"),
+        (lambda: sd_of_difference(0.3, 0.3, 1.5), "a correlation"),
+    ],
+)
+def test_what_has_no_answer_is_refused(call, said):
+    with pytest.raises(ValueError, match=said):
+        call()
