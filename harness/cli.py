@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness import __version__
-from harness.commands import cache, checkpoints, compare, plan
+from harness.commands import cache, check, checkpoints, compare, plan, rank, rerun
 from harness.commands.options import Concurrency, Json, MaxCost
 from harness.errors import HarnessError, InputError
 
@@ -142,7 +142,9 @@ def analyze(
 
 
 app.command()(compare.compare)
+app.command()(check.check)
 app.command()(plan.plan)
+app.command()(rerun.rerun)
 
 
 @app.command()
@@ -196,6 +198,9 @@ def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> 
     built = ensure(spec.path, checkpoints=checkpoints.checkpoints_folder().resolve(), on_progress=on_progress)
     kind, _, rest = built.partition("/")
     return replace(spec, kind="reward" if kind == "reward" else "hf", rest=rest, folder=Path())
+
+
+app.command("rank")(rank.rank_with(resolve_recipe))
 
 
 def check_recipe(path: Path) -> Any:

@@ -1,7 +1,6 @@
 """From a suite and the command line to a job, and from a job to a run that is carried out.
 
-The only place that builds contestants and judges from their specs. Checks everything that can be checked before the
-first call: files, keys, fingerprints.
+Asks the workshop for contestants and judges, so that everything that can be checked is checked before the first call.
 """
 
 from __future__ import annotations
@@ -12,40 +11,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness import checkpoint
 from harness.collect import find, is_complete, report_of, summary_of, write
 from harness.errors import InputError, Problem, RunStopped
 from harness.job import Job, distinct, to_manifest
 from harness.journal import Journal
 from harness.leakage import guard
-from harness.models.anthropic import AnthropicModel
-from harness.models.budget import Budget, budget
-from harness.models.cache import ReplyCache
-from harness.models.client import ApiModel
-from harness.models.contestant import Contestant, ModelContestant
-from harness.models.limits import Limits
+from harness.models.budget import budget
 from harness.models.meter import Meter
-from harness.models.openai import OpenAIModel
-from harness.models.prices import prices, told
-from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sha256, load_responses, load_verdicts
+from harness.models.recorded import RecordedResponses
 from harness.models.spec import Spec, parse
-from harness.models.weights import loadable, locate, require_extra
 from harness.plan import limited
 from harness.progress import Progress
 from harness.report.data import Report
 from harness.rerun.seal import seal
-from harness.run import Bench, Cast, Executor, usable_records
+from harness.run import Cast, Executor, usable_records
 from harness.suite import Suite
-from judges import template
-from judges.build import build
-from judges.reward import Scorer
+from harness.workshop import Given, Workshop
 
 # What turns a recipe/… spec into an hf/… one. The command line hands it in; nothing here knows recipes.
 Resolve = Callable[[Spec], Spec]
 # What ends a run early; everything that was done is kept.
 Stop = RunStopped | InputError | KeyboardInterrupt
-
-APIS: dict[str, type[ApiModel]] = {"openai": OpenAIModel, "anthropic": AnthropicModel}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,20 +47,6 @@ class Options:
     concurrency: int = 32
     stop_early: bool = False
     max_cost: float | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Given:
-    """A contestant that stands in memory already (a model being trained), and what it is known by.
-
-    `folders` are those of base and adapter, where the indexes of their training data lie; `standing` is what a reader
-    must know of it.
-    """
-
-    contestant: Contestant
-    fingerprint: str
-    folders: guard.Weights
-    standing: str
 
 
 def plan_job(
@@ -187,173 +159,6 @@ def _unused_verdicts(cast: Cast, job: Job) -> list[str]:
                 f"{verdicts.name}: {unused} recorded verdicts are about prompts or samples that are not in this run"
             )
     return notes
-
-
-class Workshop:
-    """Builds contestants and judges from specs, each endpoint, cache and checkpoint opened once.
-
-    `weights` holds the folders of the local contestants by role.
-    """
-
-    def __init__(
-        self,
-        *,
-        concurrency: int,
-        meter: Meter,
-        say: Callable[[str], None],
-        given: Mapping[str, Given] | None = None,
-        budget: Budget | None = None,
-    ) -> None:
-        self.concurrency, self.meter, self._say, self._given = concurrency, meter, say, given or {}
-        self.budget = budget or Budget()
-        self._prices = prices()
-        self.fingerprints: dict[str, str] = {}
-        self.warnings: dict[str, list[str]] = {}
-        self.weights: dict[str, guard.Weights] = {}
-        self._cache: ReplyCache | None = None
-        self._limits = Limits(concurrency=concurrency)
-        self._models: dict[str, ApiModel] = {}
-
-    @property
-    def cache(self) -> ReplyCache:
-        """The user's reply cache, opened at first use."""
-        if self._cache is None:
-            self._cache = ReplyCache.open(say=self._say)
-        return self._cache
-
-    def cast(self, job: Job) -> Cast:
-        """Everyone a job needs. Raises InputError where a file, a key, a checkpoint or a budget's price is missing."""
-        if self.budget.limited:
-            self._prices.require((job.candidate, job.baseline, *job.judges))
-        candidate = self._contestant(job.candidate, "candidate", job)
-        baseline = self._contestant(job.baseline, "baseline", job)
-        benches = tuple(self.bench(spec, job) for spec in job.judges if spec.kind != "recorded")
-        recorded = tuple(
-            verdicts for spec in job.judges if spec.kind == "recorded" for verdicts in self._verdicts(spec)
-        )
-        cast = Cast(candidate=candidate, baseline=baseline, benches=benches, recorded=recorded)
-        distinct(cast.names, "judge")
-        return cast
-
-    def _contestant(self, spec: Spec, role: Any, job: Job) -> Contestant:
-        if role in self._given:
-            given = self._given[role]
-            self.fingerprints[role], self.weights[role] = given.fingerprint, given.folders
-            self.warnings[role] = [given.standing]
-            return given.contestant
-        if spec.kind == "recorded":
-            self.fingerprints[role] = file_sha256(spec.path)
-            return load_responses(spec.path, role, job.suite.prompts)
-        if spec.kind == "hf":
-            return self._local(spec, role, job)
-        model = self._model(spec)
-        # Nobody sees the weights behind an API: its address and name are all there is to hold on to.
-        self.fingerprints[role] = f"{model.url} {spec.rest}"
-        return ModelContestant(model=model, concurrency=self.concurrency, nonce=job.nonce)
-
-    def _weights(self, spec: Spec, name: str) -> tuple[Path, Path | None]:
-        """A local checkpoint's folders; its fingerprint and what is to be said of it are kept under `name`."""
-        require_extra(repr(spec.text))
-        base_text, adapter_text = spec.parts
-        base = locate(base_text, spec.text)
-        adapter = locate(adapter_text, spec.text) if adapter_text else None
-        base_sha256 = checkpoint.fingerprint(base)
-        problems = loadable(base, adapter, base_sha256)
-        if problems:
-            raise InputError(problems)
-        self.fingerprints[name] = checkpoint.pair_fingerprint(
-            base_sha256, checkpoint.fingerprint(adapter) if adapter else None
-        )
-        self.warnings[name] = _unfinished(base, adapter)
-        return base, adapter
-
-    def _scorer(self, spec: Spec, nonce: str) -> Scorer:
-        base, adapter = self._weights(spec, spec.text)
-        from harness.models.reward import RewardScorer
-
-        return RewardScorer(
-            spec=spec.text,
-            base=base,
-            adapter=adapter,
-            fingerprint=self.fingerprints[spec.text],
-            cache=self.cache,
-            meter=self.meter,
-            nonce=nonce,
-        )
-
-    def _local(self, spec: Spec, role: str, job: Job) -> Contestant:
-        base, adapter = self.weights[role] = self._weights(spec, role)
-        from harness.models.huggingface import LocalContestant
-
-        # A model that meets itself draws its samples apart; with one seed both sides would say the same.
-        itself = role == "baseline" and self.fingerprints[role] == self.fingerprints.get("candidate")
-        return LocalContestant(
-            base=base,
-            adapter=adapter,
-            fingerprint=self.fingerprints[role],
-            seed=job.suite.seed + 1 if itself else job.suite.seed,
-            cache=self.cache,
-            meter=self.meter,
-            nonce=job.nonce,
-        )
-
-    def bench(self, spec: Spec, job: Job) -> Bench:
-        """A judge that is asked. Raises InputError where its key, its weights or the prompts' checks are missing."""
-        suite, asks = job.suite, spec.kind in APIS
-        asked = self._model(spec) if asks else self._scorer(spec, job.nonce) if spec.kind == "reward" else None
-        judge = build(
-            spec.kind, name=spec.text, rest=spec.rest, asked=asked, sampling=suite.judge_sampling, nonce=job.nonce
-        )
-        if spec.kind == "rubric" and not any(prompt.checks for prompt in suite.prompts):
-            raise InputError(
-                f"the rubric judge needs prompts with 'checks'; {suite.name!r} has none, so give another --judge"
-            )
-        if asks:
-            self.fingerprints[f"template of {spec.text}"] = template.load().sha256
-        return Bench(judge=judge, controls=spec.kind != "control", workers=self.concurrency if asked else 1)
-
-    def _verdicts(self, spec: Spec) -> tuple[RecordedVerdicts, ...]:
-        self.fingerprints[spec.text] = file_sha256(spec.path)
-        return load_verdicts(spec.path)
-
-    def _model(self, spec: Spec) -> ApiModel:
-        key = f"{spec.kind}@{spec.endpoint}/{spec.rest}"
-        if key not in self._models:
-            price = self._prices.of(spec)
-            if price is not None:
-                self._say(told(spec, price))
-            self._models[key] = APIS[spec.kind].from_env(
-                spec=spec.text,
-                name=spec.endpoint,
-                model=spec.rest,
-                limits=self._limits,
-                cache=self.cache,
-                meter=self.meter,
-                price=price,
-                budget=self.budget,
-            )
-        return self._models[key]
-
-    def notes(self, job: Job) -> list[str]:
-        """What the reader must know of the contestants themselves."""
-        said = [f"{role}: {warning}" for role, listed in self.warnings.items() for warning in listed]
-        same = self.fingerprints.get("candidate") == self.fingerprints.get("baseline")
-        if same and job.candidate.kind != "recorded":
-            said.append("candidate and baseline are the same model; any difference is chance")
-        return said
-
-    async def aclose(self) -> None:
-        """Close connections and the cache."""
-        for model in self._models.values():
-            await model.aclose()
-        if self._cache is not None:
-            self._cache.close()
-
-
-def _unfinished(base: Path, adapter: Path | None) -> list[str]:
-    """What manifests say that a reader must know: where training ended, and whose weights these are."""
-    manifests = [checkpoint.find(path) for path in (base, adapter) if path is not None]
-    return [made.standing for made in manifests if made is not None and made.standing is not None]
 
 
 def carry_out(job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress) -> Stop | None:

@@ -19,7 +19,6 @@ from harness.outcome import Order, Winner, winner_of
 from harness.yamlfile import describe, read_text
 from judges.types import Status, Verdict
 
-
 _STATUSES = get_args(Status)
 _VERDICTS = (None, *get_args(Verdict))
 

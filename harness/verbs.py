@@ -13,7 +13,7 @@ from harness import collect, folder, several
 from harness import suite as suites
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.job import from_manifest
-from harness.launch import Options, Workshop, carry_out, conclude, plan_job, same_inputs
+from harness.launch import Options, carry_out, conclude, plan_job, same_inputs
 from harness.models.budget import budget
 from harness.models.cache import ReplyCache
 from harness.models.meter import Meter
@@ -26,6 +26,7 @@ from harness.report.data import Report
 from harness.report.leakage import leaked_ids, leaked_line
 from harness.suite import Suite
 from harness.summary import Summary
+from harness.workshop import Workshop
 from judges.types import Prompt
 
 # From here on reading takes long enough to be announced.

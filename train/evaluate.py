@@ -17,12 +17,13 @@ from typing import Any
 from harness import folder
 from harness import suite as suites
 from harness.errors import InputError, RunStopped
-from harness.launch import Given, Options, carry_out, conclude, plan_job
+from harness.launch import Options, carry_out, conclude, plan_job
 from harness.models.huggingface import LocalContestant
 from harness.models.meter import Meter
 from harness.models.spec import Spec, parse
 from harness.progress import Silent
 from harness.suite import Suite
+from harness.workshop import Given
 from train.keys import EvaluateKeys
 from train.notary import Built as Base
 from train.recipe import Recipe, load

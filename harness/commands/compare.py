@@ -12,7 +12,7 @@ from harness.commands.options import AllowMixed, Json
 
 def compare(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="A B [C …]", help="Runs, or predictions, scores or judgments files.")
+        list[Path], typer.Argument(metavar="A B", help="Runs, or predictions, scores or judgments files; two or more.")
     ],
     allow_mixed: AllowMixed = False,
     unpaired: Annotated[

@@ -10,15 +10,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harness.contrast.measured import Named, Side
-from harness.report.numerals import listed, plural
+from harness.report.numerals import listed, one_line, plural
 
 NO_JUDGE = "no judge of it counts, so that it has no scores; judge it again"
 
 
+def other_kind(a: Side, b: Side) -> str:
+    """What sides of different kinds are told; nothing else can then be said of them."""
+    return f"holds {_kind(b)}, while {a.path} holds {_kind(a)}; compare like with like"
+
+
+def _kind(side: Side) -> str:
+    return {"pairwise": "verdicts of a comparison", "scores": "scores", "predictions": "predictions"}[side.kind]
+
+
 def hopeless(a: Side, b: Side) -> list[str]:
-    """Reasons that nothing lifts, each about `b` or naming its side."""
-    if a.kind != b.kind:
-        return [f"holds {_kind(b)}, while {a.path} holds {_kind(a)}; compare like with like"]
+    """Reasons that nothing lifts, each naming its side."""
     found = []
     for side in (a, b):
         if side.kind != "predictions" and not side.facts.counting:
@@ -26,10 +33,6 @@ def hopeless(a: Side, b: Side) -> list[str]:
         elif not side.scores:
             found.append(f"{side.path}: none of its {plural(side.total, 'prompt')} has a usable score")
     return found
-
-
-def _kind(side: Side) -> str:
-    return {"pairwise": "verdicts of a comparison", "scores": "scores", "predictions": "predictions"}[side.kind]
 
 
 def other_prompts(a: Side, b: Side) -> list[str]:
@@ -61,7 +64,7 @@ def _changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
 
 
 def _few(ids: Iterable[str]) -> str:
-    return listed([repr(name) for name in sorted(ids)], 3)
+    return listed([repr(one_line(name, 40)) for name in sorted(ids)], 3)
 
 
 def mixed(a: Side, b: Side) -> list[str]:

@@ -16,17 +16,21 @@ from numpy.typing import NDArray
 from harness.contrast.results import SEED, Contrast, Level, Part, Test, level_of
 from harness.contrast.sides import Pair, Side
 from harness.stats import classes
-from harness.stats.bootstrap import bca_interval, resampled_means
+from harness.stats.bootstrap import RESAMPLES, bca_interval, resampled_means
 from harness.stats.clusters import Clustered
 from harness.stats.effect import cohens_d, cohens_dz, cohens_h
 from harness.stats.intervals import mean_score, visible_difference
 from harness.stats.multiple import benjamini_hochberg, holm
 from harness.stats.paired import Difference, McNemar, clustered_difference, mcnemar_of, mean_difference
+from harness.stats.signflip import RESAMPLES as FLIPS
 from harness.stats.signflip import SignFlip, sign_flip, wilcoxon
 from harness.stats.unpaired import rates, welch
 
 Array = NDArray[np.float64]
 ALPHA = 0.05
+# Where prompts are very many, fewer resamples: a cross-check may not take longer than all the rest.
+MOST_DRAWS = 100_000_000
+FEWEST_RESAMPLES = 1_999
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +91,7 @@ def _tested(pair: Pair, a: Array, b: Array, seed: int) -> _Tested:
         counts = mcnemar_of(a, b)
         p_value = counts.p_value if a.size else None
         return _Tested(difference=difference, test="mcnemar", p_value=p_value, mcnemar=counts)
-    flipped = sign_flip(b - a, np.random.default_rng(seed))
+    flipped = sign_flip(b - a, np.random.default_rng(seed), resamples=_resamples(a.size, FLIPS))
     p_value = flipped.p_value if a.size else None
     return _Tested(difference=difference, test="permutation", p_value=p_value, permutation=flipped)
 
@@ -129,7 +133,12 @@ def _visible(difference: Difference) -> float | None:
 def _bca(pair: Pair, seed: int) -> tuple[float, float] | None:
     if pair.difference is None or pair.difference.size < 2:
         return None
-    return bca_interval(pair.difference, resampled_means(pair.difference, np.random.default_rng(seed)))
+    resamples = _resamples(pair.difference.size, RESAMPLES)
+    return bca_interval(pair.difference, resampled_means(pair.difference, np.random.default_rng(seed), resamples))
+
+
+def _resamples(n: int, wanted: int) -> int:
+    return max(FEWEST_RESAMPLES, min(wanted, MOST_DRAWS // max(n, 1)))
 
 
 def _better(found: Contrast) -> Literal["a", "b"] | None:

@@ -19,11 +19,13 @@ from harness.figures import PromptScore, judge_result, panel_votes
 from harness.folder import read_manifest
 from harness.job import Job
 from harness.records import JudgmentRecord, PredictionRecord, Record, ScoreRecord, kind_of, read, read_lines
+from harness.report.numerals import listed, plural
 from harness.run import UNANSWERED
 from judges.panel import SCORE
 from judges.types import Prompt, Sampling
 
 Scores = dict[str, dict[str, float]]
+LARGEST = 1e12
 EARLY = "judges were asked only until it was decided (--stop-early): figures for a fixed number of prompts are too sure"
 
 
@@ -69,8 +71,15 @@ def of_run(path: Path, found: Found) -> Side:
         clusters={prompt.id: prompt.cluster for prompt in prompts if prompt.cluster is not None},
         scale=(0.0, 1.0),
         by_judge=by_judge,
-        notes=(*notes_of(found), *([EARLY] if found.stopped is not None else [])),
+        notes=(*notes_of(found), *([EARLY] if found.stopped is not None else []), *_leaked(found)),
     )
+
+
+def _leaked(found: Found) -> list[str]:
+    finding = found.leakage
+    if finding is None or not finding.ids:
+        return []
+    return [f"{plural(len(finding.ids), 'prompt')} of it stood in training data ({listed(finding.ids, 3)})"]
 
 
 def _run_facts(found: Found, unusable: tuple[str, ...]) -> Facts:
@@ -161,6 +170,7 @@ def of_scores(path: Path) -> Side:
     A mean over what happens to be there would move with what is missing: judges and turns have levels of their own.
     """
     records = read(path, ScoreRecord)
+    _in_reach(path, records)
     ids = list(dict.fromkeys(record.id for record in records))
     judges = tuple(sorted({record.judge for record in records}))
     by_judge = {judge: _judge_scores(judge, records) for judge in judges}
@@ -187,6 +197,17 @@ def of_scores(path: Path) -> Side:
         by_judge=by_judge,
         notes=tuple(f"{judge} gave no score at all and does not count" for judge in silent),
     )
+
+
+def _in_reach(path: Path, records: Iterable[ScoreRecord]) -> None:
+    """Raise InputError on a score so large that sums of it mean nothing."""
+    problems = [
+        Problem(path=str(path), what=f"the score of {record.id!r} by {record.judge}, {record.score:g}, is no rating")
+        for record in records
+        if record.score is not None and abs(record.score) > LARGEST
+    ]
+    if problems:
+        raise InputError(problems)
 
 
 def _judge_scores(judge: str, records: Iterable[ScoreRecord]) -> dict[str, float]:

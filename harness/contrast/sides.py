@@ -76,6 +76,8 @@ def matched(a: Side, b: Side, *, allow_mixed: bool = False, unpaired: bool = Fal
     `allow_mixed` turns other suites, judges, templates and baselines into notes; `unpaired` compares the means of
     different prompts, and takes no prompt for the same on both sides.
     """
+    if a.kind != b.kind:
+        raise InputError([Problem(path=str(b.path), what=comparable.other_kind(a, b))])
     refused = comparable.hopeless(a, b)
     prompts, mixed = comparable.other_prompts(a, b), comparable.mixed(a, b)
     if not unpaired:

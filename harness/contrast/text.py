@@ -30,8 +30,8 @@ def _one(found: Contrast, width: int) -> str:
         "\n".join(_name(name, side, width) for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b))),
         _wrap(words.headline(found), width),
         _levels(found, width),
-        _parts("by slice", found, found.slices, "slices, p-values adjusted after Benjamini and Hochberg", width),
-        _parts("by judge", found, found.judges, "judges, p-values adjusted after Holm", width),
+        _parts("by slice", found, found.slices, "adjusted after Benjamini and Hochberg over the slices", width),
+        _parts("by judge", found, found.judges, "adjusted after Holm over the judges", width),
         _list("what else was measured", words.details(found), width),
         _list("what to know", found.pair.notes, width),
         _list("what to doubt", words.doubts(found), width),
@@ -57,7 +57,7 @@ def _level(found: Contrast, level: Level) -> list[str]:
     elif found.pair.scale is not None:
         ends = span(*level.ci, level.n)
     else:
-        ends = f"{level.ci[0]:.3g} to {level.ci[1]:.3g}"
+        ends = " to ".join(map(words.number, level.ci))
     more = [f"{value:.3f}" if value is not None else DASH for value in (level.macro_f1, level.mcc)]
     own = more if found.pair.kind == "predictions" else []
     return [words.level(found, level.mean, level.n), ends, *own, f"{level.n:,}"]
@@ -82,7 +82,7 @@ def _parts(title: str, found: Contrast, parts: Mapping[str, Part], note: str, wi
         for name, part in parts.items()
     ]
     lines = _table(title, ["A", "B", "B − A", "95 %", "p", "adjusted", "n"], rows, width)
-    return "\n".join([*lines, _wrap(f"{len(parts)} {note}", width, first="  ", rest="    ")])
+    return "\n".join([*lines, _wrap(note, width, first="  ", rest="    ")])
 
 
 def _p(p: float | None) -> str:

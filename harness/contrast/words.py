@@ -59,7 +59,12 @@ def level(found: Contrast, value: float | None, n: int) -> str:
     """A side's mean: in percent where scores lie in [0, 1], else to three digits."""
     if value is None:
         return DASH
-    return percent(value, n) if found.pair.scale is not None else f"{value:.3g}"
+    return percent(value, n) if found.pair.scale is not None else number(value)
+
+
+def number(value: float) -> str:
+    """A score, or a difference of scores, to three digits: "5.00", "0.0043"."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def _more(found: Contrast) -> str:
@@ -71,7 +76,7 @@ def _more(found: Contrast) -> str:
 
 def _size(found: Contrast, difference: float) -> str:
     if found.pair.scale is None:
-        return f"{abs(difference):.3g}"
+        return number(abs(difference))
     text = points(difference)
     return f"{text} {'point' if text == '1' else 'points'}"
 
@@ -80,8 +85,8 @@ def signed(found: Contrast, difference: float | None) -> str:
     """A difference b − a with its sign: "+13" points, or "−0.21"."""
     if difference is None:
         return DASH
-    text = points(difference) if found.pair.scale is not None else f"{abs(difference):.3g}"
-    sign = "" if float(text.replace(",", "")) == 0 else "+" if difference > 0 else "−"
+    text = points(difference) if found.pair.scale is not None else number(abs(difference))
+    sign = "" if float(text) == 0 else "+" if difference > 0 else "−"
     return f"{sign}{text}"
 
 
@@ -121,7 +126,7 @@ def _counts(found: Contrast) -> Iterator[str]:
         how = "exact" if tested.resamples is None else f"{tested.resamples:,} random signs"
         also = ""
         if ranks is not None and ranks.p_value is not None:
-            also = f"; Wilcoxon's signed ranks p {p_value(ranks.p_value)} ({ranks.n} differences not 0)"
+            also = f"; Wilcoxon's signed ranks p {p_value(ranks.p_value)} ({ranks.n:,} differences not 0)"
         yield f"permutation test of the mean: {how}{also}"
 
 

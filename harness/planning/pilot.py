@@ -5,6 +5,7 @@ A pilot that cannot teach something says why. Refuses (InputError) a folder that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,8 @@ class Rate:
 class Pilot:
     """What was measured. `sd` and `design_effect` are None where the run cannot tell; `notes` say why.
 
-    `upper` is the upper 80 % bound of the standard deviation where few prompts were scored; `source` names run and n.
+    `sd` is the prompts' spread about 1/2 (see `spread`), `upper` its upper 80 % bound where few prompts were scored;
+    `source` names run and n.
     """
 
     source: str = "worst case"
@@ -55,11 +57,12 @@ def read_pilot(path: Path | None, setting: Setting) -> Pilot:
     notes = [*_foreign(path, found, setting)]
     if not summary.complete:
         notes.append(f"the pilot {path} is incomplete: its variance is of what is there so far")
-    sd, why = _spread(result)
+    sd, why = spread(result)
     if why:
         notes.append(f"the pilot {path} {why}; planned for the worst case, every prompt decisive")
     scored = result.estimate.n if result is not None else 0
-    upper = upper_sd(sd, scored) if sd is not None and scored < FEW else None
+    # About a centre that is known, n scores have n degrees of freedom.
+    upper = upper_sd(sd, scored + 1) if sd is not None and scored < FEW else None
     effect, about = _clusters(result, setting)
     return Pilot(
         source=f"pilot {path}, {plural(scored, 'prompt')}" if sd is not None else "worst case",
@@ -72,15 +75,21 @@ def read_pilot(path: Path | None, setting: Setting) -> Pilot:
     )
 
 
-def _spread(result: Result | None) -> tuple[float | None, str]:
-    """The standard deviation of the prompts' scores, or why there is none."""
+def spread(result: Result | None) -> tuple[float | None, str]:
+    """The root mean square distance of a pilot's prompt scores from 1/2, or why there is none.
+
+    The share of prompts that are no ties stays what it is where the win rate is another; the spread about the pilot's
+    own win rate does not: a pilot won 9 to 1 varies little, and would plan 60 % with a third of the prompts it takes.
+    """
     if result is None:
         return None, "has no judge that counts"
-    if result.sd is None:
-        return None, f"scored {plural(result.estimate.n, 'prompt')}, and fewer than two have no variance"
-    if result.sd <= TOLERANCE:
-        return None, f"gave all its {plural(result.estimate.n, 'prompt')} one score, and no spread is not certainty"
-    return result.sd, ""
+    found = result.estimate
+    if result.sd is None or found.mean is None:
+        return None, f"scored {plural(found.n, 'prompt')}, and fewer than two show no spread"
+    squared = result.sd**2 * (found.n - 1) / found.n + (found.mean - 0.5) ** 2
+    if squared <= TOLERANCE**2:
+        return None, f"scored all its {plural(found.n, 'prompt')} as ties, and no spread is not certainty"
+    return math.sqrt(squared), ""
 
 
 def _rates(found: Found) -> dict[tuple[str, Purpose], Rate]:
@@ -107,7 +116,8 @@ def _foreign(path: Path, found: Found, setting: Setting) -> list[str]:
         )
     judged = {name for name in found.judges if not name.startswith("control/")}
     planned = {spec.text for spec in setting.judges if spec.kind != "control"}
-    if planned and judged != planned:
+    # A recorded file holds judges under names of their own, and a plan opens no verdicts.
+    if planned and judged != planned and all(spec.kind != "recorded" for spec in setting.judges):
         notes.append(f"the pilot was judged by {listed(sorted(judged))}, this plan names {listed(sorted(planned))}")
     for role, spec in setting.contestants.items():
         then = found.job.candidate if role == "candidate" else found.job.baseline

@@ -162,16 +162,18 @@ def _at_equal_length(name: str, result: Result) -> str | None:
     return f"{said}; length slope {found.slope:.2g} (95 % {low:.2g} to {high:.2g}: {leaning})."
 
 
+def equal_length(summary: Summary) -> list[str]:
+    """What the panel and the judges that count would score at equal length, a sentence each, or why it is not known."""
+    overall = [("the panel", summary.panel)] if summary.panel is not None else []
+    named = [*overall, *((name, summary.judges[name]) for name in summary.counting)]
+    return [sentence for name, result in named if (sentence := _at_equal_length(name, result))]
+
+
 def length_alone(summary: Summary) -> list[str]:
     """How far length alone goes: one sentence a judge, then what counting characters would have scored."""
     real = [name for name in summary.judges if not name.startswith("control/")]
     said = [f"{name}: {won}." for name in real if (won := longer_won(name, summary))]
-    overall = [("the panel", summary.panel)] if summary.panel is not None else []
-    said += [
-        sentence
-        for name, result in [*overall, *((name, summary.judges[name]) for name in summary.counting)]
-        if (sentence := _at_equal_length(name, result))
-    ]
+    said += equal_length(summary)
     blind = summary.judges.get("control/longest")
     if blind is not None and blind.estimate.mean is not None:
         said.append(f"Length alone (control/longest, which reads nothing) {scored(blind, summary.n_prompts)}.")

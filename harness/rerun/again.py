@@ -15,9 +15,11 @@ from typing import Any
 from harness import folder
 from harness.errors import InputError, Problem
 from harness.job import Job, from_manifest, to_manifest
-from harness.launch import Stop, Workshop, carry_out, conclude, same_inputs
+from harness.launch import Stop, carry_out, conclude, same_inputs
 from harness.models.meter import Meter
 from harness.progress import Progress
+from harness.report.numerals import plural
+from harness.workshop import Workshop
 from judges.types import Prompt, Sampling
 
 
@@ -102,6 +104,8 @@ def make(
     """
     found = existing(run, manifest, beside)
     done: list[Path] = []
+    if found:
+        progress.say(f"{plural(len(found), 'rerun')} of {run} {'is' if len(found) == 1 else 'are'} there already")
     for path in found.values():
         done.append(path)
         if not folder.read_manifest(path)["complete"]:

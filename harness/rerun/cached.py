@@ -13,7 +13,6 @@ from typing import Any
 
 from harness.collect import Found
 from harness.errors import CallFailed
-from harness.launch import APIS
 from harness.models.cache import ReplyCache, cache_key
 from harness.models.contestant import Done, Question
 from harness.models.limits import Limits
@@ -21,6 +20,7 @@ from harness.models.spec import Spec
 from harness.outcome import slots
 from harness.records import JudgmentRecord
 from harness.run import CONTROL_ORDER, UNANSWERED, texts_of
+from harness.workshop import APIS
 from judges.controls import Texts
 from judges.types import Judge, Presentation, Reply, Request, Ruling, any_reply
 

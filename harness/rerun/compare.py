@@ -132,7 +132,8 @@ def compared(runs: Sequence[Ran], *, can_differ: bool, notes: Sequence[str] = ()
     """The run (first) against its reruns. `can_differ` False: nothing in it is drawn or asked afresh."""
     ids = tuple(prompt for prompt in runs[0].scores if all(prompt in run.scores for run in runs))
     table = np.array([[run.scores[prompt] for prompt in ids] for run in runs]).reshape(len(runs), len(ids))
-    found = spread(table)
+    # Scores of other judges are other scores: their spread would not be noise.
+    found = None if _counted_apart(runs) else spread(table)
     verdict, reason = _verdict(runs, found, can_differ=can_differ)
     return Rerun(
         verdict=verdict,
@@ -155,6 +156,9 @@ def _verdict(runs: Sequence[Ran], found: Spread | None, *, can_differ: bool) -> 
     unfinished = [run.path.name for run in runs if not run.complete]
     if unfinished:
         return "incomplete", f"{listed(unfinished)} is not finished"
+    apart = _counted_apart(runs)
+    if apart:
+        return "not reproduced", f"other judges count: {'; '.join(apart)}"
     if found is None:
         return "cannot be told", "no prompt has a usable verdict in every run"
     if found.prompts < 2:
@@ -169,17 +173,19 @@ def _verdict(runs: Sequence[Ran], found: Spread | None, *, can_differ: bool) -> 
             f"the win rates spread more than chance gives (SD {_points(found.sd)} points where "
             f"{_points(found.expected_sd)} are expected, p {p_value(found.p_value)})"
         )
+    elif other:
+        said.append(f"yet {_chance(found)}")
     if said:
         return "not reproduced", "; ".join(said)
-    return "reproduced", f"every run says {runs[0].decision}, {_chance(found)}"
+    return "reproduced", f"every run says {runs[0].decision}, and {_chance(found)}"
 
 
 def _chance(found: Spread) -> str:
     if found.p_value is None:
         times = plural(found.prompts * (found.runs - 1), "repetition")
-        return f"and no prompt's score changed in {times}"
+        return f"no prompt's score changed in {times}"
     return (
-        f"and the win rates spread no more than chance gives (SD {_points(found.sd)} points where "
+        f"the win rates spread no more than chance gives (SD {_points(found.sd)} points where "
         f"{_points(found.expected_sd)} are expected, p {p_value(found.p_value)})"
     )
 
@@ -196,10 +202,14 @@ def _notes(runs: Sequence[Ran], ids: Sequence[str]) -> list[str]:
             f"{len(scored) - len(ids)} of {plural(len(scored), 'prompt')} are not scored in every run, and left out of "
             "spread and flips"
         )
-    for run in runs[1:]:
-        if run.complete and run.counting != runs[0].counting:
-            said.append(
-                f"{run.path.name} counts {listed(run.counting) or 'no judge'}, the run itself "
-                f"{listed(runs[0].counting) or 'none'}"
-            )
     return said
+
+
+def _counted_apart(runs: Sequence[Ran]) -> list[str]:
+    """Reruns in which other judges count than in the run: one that failed the control pairs in one of them, say."""
+    first = runs[0].counting
+    return [
+        f"in {run.path.name} {listed(run.counting) or 'no judge'}, in the run itself {listed(first) or 'none'}"
+        for run in runs[1:]
+        if run.complete and run.counting != first
+    ]

@@ -13,13 +13,13 @@ from harness.collect import Found
 from harness.errors import HarnessError, InputError
 from harness.folder import MANIFEST
 from harness.journal import Journal
-from harness.launch import APIS, Workshop
 from harness.models.recorded import RecordedVerdicts, file_sha256, load_verdicts
 from harness.models.spec import Spec
 from harness.progress import Silent as NoProgress
 from harness.records import JudgmentRecord
 from harness.rerun.cached import Replaying, Silent, cached_model, journalled
 from harness.run import RESPONSES, Bench, Cast, Executor
+from harness.workshop import APIS, Workshop
 from judges import template
 from judges.build import build
 
@@ -116,11 +116,11 @@ class Replay:
         except InputError as error:
             self._notes.append(f"{spec.text}: cannot be read again ({error}); its verdicts are taken from the journal")
             held = ()
-        way = "file" if held else "journal"
-        for verdicts in held or self._journalled_verdicts():
+        way, found = ("file", held) if held else ("journal", self._journalled_verdicts())
+        for verdicts in found:
             of = sum(record.judge == verdicts.name for record in self._judgments)
             self._how[verdicts.name] = Counter({way: of})
-        return held or self._journalled_verdicts()
+        return found
 
     def _journalled_verdicts(self) -> tuple[RecordedVerdicts, ...]:
         names = set(self._found.manifest.get("recorded_judgments", {})) - set(self._how)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 
 from harness.collect import Found
 from harness.errors import InputError
-from harness.launch import APIS
 from harness.models.cache import ReplyCache, cache_key
 from harness.models.contestant import Question, request_of
 from harness.models.recorded import RecordedResponses, file_sha256, load_responses
 from harness.models.spec import Spec
 from harness.records import ResponseRecord
 from harness.rerun.cached import cached_model
+from harness.workshop import APIS
 from judges.types import Request
 
 # Where a local model may have answered: what it rounds to is part of its cache key.

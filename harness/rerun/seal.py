@@ -22,15 +22,19 @@ def _of(path: Path) -> dict[str, Any]:
 
 
 def state(run: Path, name: str, seals: Mapping[str, Any]) -> State:
-    """What a journal is against its seal: `longer` where lines were only added, `unknown` where there is no seal."""
-    kept, path = seals.get(name), run / name
-    if not isinstance(kept, Mapping) or not isinstance(kept.get("bytes"), int):
-        return "unknown" if not path.exists() or not seals else "longer"
-    if not path.exists():
+    """What a journal is against its seal: `longer` where lines were only added, `unknown` where nothing was sealed."""
+    if not seals:
+        return "unknown"
+    begun = sealed_bytes(seals, name)
+    data = (run / name).read_bytes() if (run / name).exists() else b""
+    kept = seals.get(name)
+    sha256 = kept.get("sha256") if isinstance(kept, Mapping) else hashlib.sha256(b"").hexdigest()
+    if hashlib.sha256(data[:begun]).hexdigest() != sha256:
         return "changed"
-    with path.open("rb") as file:
-        begun = hashlib.sha256(file.read(kept["bytes"])).hexdigest()
-        more = file.read(1)
-    if begun != kept.get("sha256"):
-        return "changed"
-    return "longer" if more else "whole"
+    return "longer" if len(data) > begun else "whole"
+
+
+def sealed_bytes(seals: Mapping[str, Any], name: str) -> int:
+    """How long a journal was when it was sealed; 0 where it was not there."""
+    kept = seals.get(name)
+    return int(kept.get("bytes", 0)) if isinstance(kept, Mapping) else 0

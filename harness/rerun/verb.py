@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from harness import collect, folder
 from harness.errors import HarnessError, InputError, RunStopped
 from harness.job import from_manifest
+from harness.launch import same_inputs
 from harness.models.meter import Meter
 from harness.progress import showing
 from harness.rerun import again
 from harness.rerun.compare import Rerun, compared, ran
 from harness.rerun.noise import noise_of
 from harness.rerun.words import told
+from harness.workshop import Workshop
 
 
 def rerun(run: Path, *, times: int, out: Path | None, concurrency: int, as_json: bool) -> int:
@@ -45,8 +49,54 @@ def _ended(series: again.Series, command: str) -> int:
     if isinstance(series.stopped, KeyboardInterrupt):
         print(f"interrupted; `{command}` goes on", file=sys.stderr)
         return 130
-    if series.stopped is not None or not again.folder.read_manifest(series.paths[-1])["complete"]:
+    if series.stopped is not None or not folder.read_manifest(series.paths[-1])["complete"]:
         print(f"incomplete; `{command}` goes on, and pays for nothing twice", file=sys.stderr)
+        return RunStopped.exit_code
+    return 0
+
+
+def verify(run: Path, *, concurrency: int, as_json: bool) -> int:
+    """Replay a run: exit code 0 the same, 1 different, 3 where nothing could be verified; raises InputError for 2."""
+    from harness.rerun import told as words
+    from harness.rerun import verify as verifying
+
+    # A checkpoint that is not here any more is not fetched from a hub: a replay asks no network.
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    meter = Meter()
+    with showing(meter) as progress:
+        found = verifying.verify(run, Workshop(concurrency=concurrency, meter=meter, say=progress.say))
+    show(printed(found.as_json()) if as_json else words.verified(run, found))
+    return {"same": 0, "different": 1, "nothing verified": 3}[found.outcome]
+
+
+def rejudge(run: Path, *, wanted: int, seed: int | None, concurrency: int, as_json: bool) -> int:
+    """Ask a run's judges again: exit code 0, 4 where an answer is missing, or 130; raises InputError for 2."""
+    from harness.rerun import rejudge as asking
+    from harness.rerun import told as words
+
+    meter, nonce = Meter(), asking.new_nonce()
+    with folder.reopen(run) as manifest, showing(meter) as progress:
+        found = collect.find(run)
+        drawn = found.job.suite.seed if seed is None else seed
+        workshop = Workshop(concurrency=concurrency, meter=meter, say=progress.say)
+        plan = asking.plan(found, workshop, wanted=wanted, seed=drawn, nonce=nonce)
+        same_inputs(manifest, workshop, run)
+        if not 1 <= wanted <= len(found.prompts):
+            progress.say(f"--rejudge {wanted}: the run has {len(found.prompts)} prompts, and all are asked about")
+        kept, stopped = asking.ask(
+            found, plan, run=run, nonce=nonce, concurrency=concurrency, workshop=workshop, progress=progress
+        )
+        result = asking.figures(found, plan, kept, seed=drawn, stopped=stopped)
+    if isinstance(stopped, InputError):
+        raise stopped
+    show(printed(result.as_json()) if as_json else words.rejudged(run, result))
+    if isinstance(stopped, HarnessError):
+        print(f"error: {stopped}", file=sys.stderr)
+    if isinstance(stopped, KeyboardInterrupt):
+        print(f"interrupted; what was answered is kept in {kept}", file=sys.stderr)
+        return 130
+    if not result.complete:
+        print(f"incomplete; the figures are of what was answered, which is kept in {kept}", file=sys.stderr)
         return RunStopped.exit_code
     return 0
 

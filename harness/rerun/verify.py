@@ -18,12 +18,12 @@ from harness.collect import Found, find, is_complete, summary_of
 from harness.errors import InputError
 from harness.folder import as_json, read_manifest
 from harness.job import from_manifest, versions
-from harness.launch import Workshop
 from harness.records import JudgmentRecord
 from harness.rerun.replay import Replay, Replayed
 from harness.rerun.responses import Checked, check_responses
-from harness.rerun.seal import JOURNALS, state
+from harness.rerun.seal import JOURNALS, sealed_bytes, state
 from harness.run import CONTROLS, JUDGMENTS, UNANSWERED, control_key, control_lines, on_disk
+from harness.workshop import Workshop
 
 Outcome = Literal["same", "different", "nothing verified"]
 SUMMARY = "summary.json"
@@ -91,7 +91,7 @@ def verify(run: Path, workshop: Workshop) -> Verified:
         again = find(place)
         complete = bool(manifest.get("complete")) and is_complete(again)
         text = as_json(summary_of(again, complete=complete).as_json())
-    summary, more = _summary(run / SUMMARY, text)
+    summary, more = _summary(run / SUMMARY, text) if _concluded(run, manifest) else ("not reached", [])
     how = {name: dict(counts) for name, counts in _counted(replayed, again).items()}
     notes = [*checked.notes, *replayed.notes, *_notes(run, manifest, found)]
     return _ended(manifest, [*differences, *more], checked, how, summary, len(again.judgments), notes)
@@ -120,12 +120,33 @@ def _ended(
     )
 
 
+def _concluded(run: Path, manifest: Mapping[str, Any]) -> bool:
+    """Whether the summary on disk was written for the journals on disk: a run that was killed left an older one."""
+    if manifest.get("complete"):
+        return True
+    seals = manifest.get("seals", {})
+    return bool(seals) and all(state(run, name, seals) == "whole" for name in JOURNALS)
+
+
 def _unsealed(run: Path, manifest: Mapping[str, Any]) -> Iterator[Difference]:
-    """Journals that are not what the run wrote. Lines that were only added are looked at one by one instead."""
+    """Journals that are not what the run wrote. Other judges' judgments may be added to a run, nothing else."""
     seals = manifest.get("seals", {})
     for name in JOURNALS:
-        if state(run, name, seals) == "changed":
+        found = state(run, name, seals)
+        if found == "changed":
             yield Difference(what=f"{name}: not what the run wrote (SHA-256)", run="other bytes", replay=None)
+        elif found == "longer" and manifest.get("complete") and not _only_others(run, name, manifest, seals):
+            yield Difference(what=f"{name}: lines were added after the run", run="more lines", replay=None)
+
+
+def _only_others(run: Path, name: str, manifest: Mapping[str, Any], seals: Mapping[str, Any]) -> bool:
+    """Whether what stands after a journal's seal are judgments of judges that were not in the run."""
+    added = (run / name).read_bytes()[sealed_bytes(seals, name) :].decode("utf-8", "replace").split("\n")
+    try:
+        judges = {json.loads(line).get("judge") for line in added if line.strip()}
+    except (ValueError, AttributeError):
+        return False
+    return name == JUDGMENTS and not judges & {None, *manifest["judge_names"]}
 
 
 def _settle(found: Found, everything: list[JudgmentRecord], place: Path, run: Path) -> Iterator[Difference]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, chop_cells, set_cell_size
 
 from harness.report.numerals import DASH, one_line, percent, plural, span
 from harness.rerun.compare import Ran, Rerun
@@ -16,10 +17,15 @@ _FEW = 30
 
 
 def wrapped(text: str, *, first: str = "", rest: str = "") -> str:
-    """A paragraph of at most 80 columns; a figure stays with its percent sign."""
-    kept = one_line(text).replace(" %", "\N{NO-BREAK SPACE}%")
-    lines = textwrap.wrap(kept, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+    """A paragraph of at most 80 columns; a figure stays with its percent sign, a word too long for a line is broken."""
+    lines, line = [], first
+    for word in one_line(text).replace(" %", "\N{NO-BREAK SPACE}%").split(" "):
+        for piece in chop_cells(word, WIDTH - max(len(first), len(rest))):
+            if line.strip() and cell_len(line) + 1 + cell_len(piece) > WIDTH:
+                lines.append(line)
+                line = rest
+            line += f" {piece}" if line.strip() else piece
+    return "\n".join([*lines, line]).replace("\N{NO-BREAK SPACE}", " ")
 
 
 def bullets(title: str, sentences: Iterable[str]) -> list[str]:
@@ -31,12 +37,8 @@ def bullets(title: str, sentences: Iterable[str]) -> list[str]:
 def told(found: Rerun) -> str:
     """The whole report of a rerun."""
     times = len(found.runs) - 1
-    title = f"{one_line(found.runs[0].path.resolve().name)}, run again {plural(times, 'time')}"
-    blocks = [
-        title if times else one_line(found.runs[0].path.resolve().name),
-        wrapped(_headline(found)),
-        _table(found.runs),
-    ]
+    again = f", run again {plural(times, 'time')}" if times else ""
+    blocks = [wrapped(f"{found.runs[0].path.resolve().name}{again}"), wrapped(_headline(found)), _table(found.runs)]
     if found.spread is not None and len(found.runs) > 1:
         blocks += bullets("how far the runs lie apart", _spread(found.spread))
         blocks += bullets("flips", _flips(found))
@@ -54,7 +56,7 @@ def _spread(found: Spread) -> list[str]:
     said = [
         f"SD of the win rate over {plural(found.runs, 'run')} of the same {plural(found.prompts, 'prompt')}: "
         f"{_points(found.sd)} points (range {_points(found.reach)}); chance alone gives {_points(found.expected_sd)}"
-        + (f", {found.ratio:.2g} times that was seen." if found.ratio is not None else ".")
+        + (f" (ratio {found.ratio:.2f})." if found.ratio is not None else ".")
     ]
     said.append(f"Two runs may lie up to {_points(found.within)} points apart (95 %, from these {found.runs} runs).")
     if found.prompts < _FEW:
@@ -81,13 +83,20 @@ def _table(runs: Sequence[Ran]) -> str:
     heads = ("run", "score", "95 %", "n", "decision")
     rows = [heads, *(_row(run) for run in runs)]
     sizes = [max(len(row[place]) for row in rows) for place in range(1, 5)]
-    room = min(max(len(row[0]) for row in rows), WIDTH - sum(sizes) - 2 * len(sizes))
+    room = min(max(cell_len(row[0]) for row in rows), WIDTH - sum(sizes) - 2 * len(sizes))
     lines = []
     for row in rows:
-        name = row[0] if len(row[0]) <= room else f"…{row[0][-(room - 1) :]}"
+        name = row[0] if cell_len(row[0]) <= room else f"…{_end(row[0], room - 1)}"
         figures = [f"{text:>{size}}" for text, size in zip(row[1:4], sizes, strict=False)]
-        lines.append("  ".join([f"{name:<{room}}", *figures, row[4]]).rstrip())
+        lines.append("  ".join([set_cell_size(name, room), *figures, row[4]]).rstrip())
     return "\n".join(lines)
+
+
+def _end(text: str, room: int) -> str:
+    """The end of a name, where runs of one series differ, in at most `room` columns."""
+    while cell_len(text) > room:
+        text = text[1:]
+    return text
 
 
 def _row(run: Ran) -> tuple[str, str, str, str, str]:

@@ -29,6 +29,8 @@ LITTLE = 6.0
 # The skewness of a sample is smaller than its population's, most of all where the long tail was missed.
 SKEW = 1.25
 _NODES = 100
+# Student's statistic where nothing varies.
+_FAR = 1e9
 # Elements that one step of the inversion may hold at once.
 _ROOM = 2_000_000
 
@@ -118,16 +120,14 @@ def exceeds(samples: Samples, against: float, lowest: float) -> Array:
 
 
 def sparse(samples: Samples, lowest: float) -> NDArray[np.bool_]:
-    """Which samples lost too few, or too little, for their variance to tell what more there is to lose."""
-    found: NDArray[np.bool_] = (samples.below < FEW) | (samples.lost < -LITTLE * lowest)
+    """Which samples lost too few, or too little, or vary too little, for that to tell what more there is to lose."""
+    found: NDArray[np.bool_] = (samples.below < FEW) | (samples.lost < -LITTLE * lowest) | (samples.se == 0)
     return found
 
 
 def student(samples: Samples, against: float) -> Array:
-    """Student's one-sided p-values (Student 1908, 10.2307/2331554); 1/2 where nothing varies: it does not tell."""
-    safe = np.where(samples.se > 0, samples.se, 1.0)
-    p: Array = np.where(samples.se > 0, stdtr(samples.n - 1, (against - samples.mean) / safe), 0.0)
-    return p
+    """Student's one-sided p-values (1908, 10.2307/2331554); where nothing varies 0 or 1, for Gaffke's to correct."""
+    return _read(samples, _t(samples, against))
 
 
 def hall(samples: Samples, against: float) -> Array:
@@ -136,10 +136,21 @@ def hall(samples: Samples, against: float) -> Array:
     Hall 1992, 10.1111/j.2517-6161.1992.tb01872.x; the idea is Johnson's (1978, 10.2307/2286597). Read from Student's
     distribution, and with the skewness taken `SKEW` times: both more careful than the original.
     """
-    safe = np.where(samples.se > 0, samples.se, 1.0)
-    t = (samples.mean - against) / safe
     g = SKEW * samples.skew / math.sqrt(samples.n)
-    p: Array = np.where(samples.se > 0, stdtr(samples.n - 1, -(t + g * t**2 / 3 + g**2 * t**3 / 27 + g / 6)), 0.0)
+    t = _t(samples, against)
+    return _read(samples, t + g * t**2 / 3 + g**2 * t**3 / 27 + g / 6)
+
+
+def _t(samples: Samples, against: float) -> Array:
+    """Student's statistic; without a spread far to the side on which the mean lies."""
+    above = samples.mean - against
+    spread = samples.se > 0
+    t: Array = np.where(spread, above / np.where(spread, samples.se, 1.0), np.where(above > 0, _FAR, -_FAR))
+    return t
+
+
+def _read(samples: Samples, t: Array) -> Array:
+    p: Array = stdtr(samples.n - 1, -t)
     return p
 
 
@@ -163,33 +174,34 @@ def _at_most_zero(a: Array, m: Array) -> Array:
 
     1/(2πi) ∫ exp K(s)/(−s) ds with K(s) = −Σ m_j log(1 − s a_j), left of the pole at 0; right of it 1 less than that.
     """
-    highest = np.where(m > 0, a, -np.inf).max(axis=1)
-    lowest = np.where(m > 0, a, np.inf).min(axis=1)
-    # No weight can make it positive, or none negative.
-    certain = np.where(highest <= 0, 1.0, 0.0)
-    open_ = (highest > 0) & (lowest < 0)
-    if not open_.any():
-        return certain
-    m, left, right = m[open_], 1 / lowest[open_], 1 / highest[open_]
+    # Values that a sample does not have weigh nothing, wherever they lie.
+    a = np.where(m > 0, a, 0.0)
+    highest, lowest = a.max(axis=1), a.min(axis=1)
+    # No weight can make the sum positive, or none negative.
+    chance = np.where(highest <= 0, 1.0, 0.0)
+    both = (highest > 0) & (lowest < 0)
+    if not both.any():
+        return chance
+    a, m, left, right = a[both], m[both], 1 / lowest[both], 1 / highest[both]
     s = _saddle(a, m, left, right)
     scale = 1 / np.sqrt((m * a**2 / (1 - s[:, None] * a) ** 2).sum(axis=1))
     # The integrand has a pole at 0: the line keeps a distance from it, on the side where it is.
     away = np.where(s > 0, np.minimum(scale, right / 2), -np.minimum(scale, -left / 2))
     s = np.where(np.abs(s) < np.abs(away), away, s)
-    # It falls like |s|^-(n + 1): few observations need a longer way.
-    reach = 12.0 if m[0].sum() < 12 else 5.0
-    u = (np.arange(_NODES) + 0.5) * (reach / _NODES)
+    # It falls with the power of what weighs something: a few such values need a longer way.
+    reach = np.where((m * (a != 0)).sum(axis=1) < 12, 14.0, 5.0)
+    u = reach[:, None] * (np.arange(_NODES) + 0.5) / _NODES
     line = s[:, None] + 1j * scale[:, None] * np.sinh(u)
     k = np.zeros(line.shape, dtype=np.complex128)
-    for place in range(a.size):
-        k -= m[:, place, None] * np.log(1 - line * a[place])
-    integral = (np.exp(k) / line).real @ np.cosh(u) * scale * (reach / _NODES) / math.pi
-    certain[open_] = np.clip(np.where(s < 0, -integral, 1 - integral), 0.0, 1.0)
-    return certain
+    for place in range(a.shape[1]):
+        k -= m[:, place, None] * np.log(1 - line * a[:, place, None])
+    integral = ((np.exp(k) / line).real * np.cosh(u)).sum(axis=1) * scale * reach / (_NODES * math.pi)
+    chance[both] = np.clip(np.where(s < 0, -integral, 1 - integral), 0.0, 1.0)
+    return chance
 
 
 def _saddle(a: Array, m: Array, left: Array, right: Array) -> Array:
-    """Where K'(s) = Σ m_j a_j / (1 − s a_j) is 0: it rises from −∞ at `left` to ∞ at `right`."""
+    """Where K'(s) = Σ m_j a_j / (1 − s a_j) is 0: it rises from −∞ at `left` to ∞ at `right`. All are by row."""
     for _ in range(60):
         middle = (left + right) / 2
         low = (m * a / (1 - middle[:, None] * a)).sum(axis=1) < 0

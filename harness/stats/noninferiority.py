@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from harness.stats.paired import clustered_difference, mean_difference
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 Method = Literal["student", "cluster-robust", "constant-bounded"]
+NeededFor = Literal["power", "certainty", "no-difference"]
 ALPHA = 0.05
 POWER = 0.8
 # Standard deviations of a difference per prompt that comparisons of language models have (pairwise, accuracy).
@@ -33,9 +34,10 @@ class NonInferiority:
 
     `ci` is the two-sided 95 % interval (Student's; cluster-robust; where all differences are equal, bounded), `lower`
     and `upper` are one-sided 95 % bounds, `p_value` is of "the loss is at least the margin", `p_loss` of "nothing is
-    lost", both one-sided. `n_needed` is the number of prompts that would decide. `rare` says that few prompts were lost,
-    so that the lower bound counts with losses that were not seen. What cannot be estimated is None; `reason` says why,
-    and `needed_reason` why there is no `n_needed`.
+    lost", both one-sided. `n_needed` is the number of prompts that would decide: with 80 % power where nothing is lost,
+    for certain, or if further prompts are like these (`needed_for`). `rare` says that few were lost, so that the lower
+    bound counts with losses that were not seen. What cannot be estimated is None; `reason` says why, and
+    `needed_reason` why there is no `n_needed`.
     """
 
     n: int
@@ -51,6 +53,7 @@ class NonInferiority:
     p_value: float | None = None
     p_loss: float | None = None
     n_needed: int | None = None
+    needed_for: NeededFor | None = None
     clusters: int | None = None
     rare: bool = False
     reason: str | None = None
@@ -85,28 +88,24 @@ def noninferiority(
     p_value = float(exceeds(samples, -margin, lowest)[0])
     p_loss = float(exceeds(opposite, 0.0, highest)[0])
     outcome: Outcome = "pass" if p_value < ALPHA else "fail" if p_loss < ALPHA else "inconclusive"
-    lower, upper = lower_bound(samples, lowest, ALPHA), -lower_bound(opposite, highest, ALPHA)
-    sd = float(samples.se[0]) * math.sqrt(n)
-    needed, why_no_number = _needed(sd, margin, mean, n, outcome, (lower, upper, low), clusters is not None)
     ci, method = _interval(differences, clusters, (low, high))
-    return NonInferiority(
+    found = NonInferiority(
         n=n,
         difference=mean,
         margin=margin,
         outcome=outcome,
-        sd=sd,
+        sd=float(samples.se[0]) * math.sqrt(n),
         se=float(samples.se[0]),
         ci=ci,
         method=method,
-        lower=lower,
-        upper=upper,
+        lower=lower_bound(samples, lowest, ALPHA),
+        upper=-lower_bound(opposite, highest, ALPHA),
         p_value=p_value,
         p_loss=p_loss,
-        n_needed=needed,
         clusters=len(set(clusters)) if clusters is not None else None,
         rare=bool(sparse(samples, lowest)[0]),
-        needed_reason=why_no_number,
     )
+    return _needed(found, low)
 
 
 def prompts_needed(sd: float, margin: float) -> int:
@@ -194,29 +193,26 @@ def _interval(
     return found.ci, "constant-bounded" if found.method == "constant-bounded" else "student"
 
 
-def _needed(
-    sd: float,
-    margin: float,
-    mean: float,
-    n: int,
-    outcome: Outcome,
-    bounds: tuple[float, float, float],
-    clustered: bool,
-) -> tuple[int | None, str | None]:
-    """The prompts that would decide, or the reason why no number can be given."""
-    lower, upper, lowest = bounds
+def _needed(found: NonInferiority, lowest: float) -> NonInferiority:
+    """`found` with the prompts that would decide, or with the reason why no number can be given."""
+    sd, lower, upper = found.sd, found.lower, found.upper
+    assert sd is not None and lower is not None and upper is not None
     if sd <= TOLERANCE:
-        return _needed_if_constant(mean, margin, lowest, clustered)
-    needed = prompts_needed(sd, margin)
-    if outcome != "inconclusive" or needed > n:
-        return needed, None
+        return _needed_if_equal(found, lowest)
+    needed = prompts_needed(sd, found.margin)
+    if found.outcome != "inconclusive" or needed > found.n:
+        return replace(found, n_needed=needed, needed_for="power")
     # Where bounds are wider than the spread alone makes them (rare losses, skewness), their own width counts.
-    return max(prompts_decisive(sd, margin), _ceil(n * ((upper - lower) / margin) ** 2), n + 1), None
+    as_wide = _ceil(found.n * ((upper - lower) / found.margin) ** 2)
+    needed = max(prompts_decisive(sd, found.margin), as_wide, found.n + 1)
+    return replace(found, n_needed=needed, needed_for="certainty")
 
 
-def _needed_if_constant(mean: float, margin: float, lowest: float, clustered: bool) -> tuple[int | None, str | None]:
-    """Where all n differences are equal, nothing is known but that others are rare: as many more of them decide."""
-    if clustered or mean + margin <= TOLERANCE:
-        return None, "all differences are equal, so that their spread cannot be estimated"
-    share = (mean + margin) / (mean - lowest) if mean > lowest else 1.0
-    return (max(2, _ceil(math.log(ALPHA) / math.log1p(-share))) if share < 1 else 2), None
+def _needed_if_equal(found: NonInferiority, lowest: float) -> NonInferiority:
+    """Where all differences are equal, nothing is known but that others are rare: more prompts like these decide."""
+    mean = found.difference or 0.0
+    if found.clusters is not None or mean + found.margin <= TOLERANCE:
+        return replace(found, needed_reason="all differences are equal, so that their spread cannot be estimated")
+    share = (mean + found.margin) / (mean - lowest)
+    needed = max(2, _ceil(math.log(ALPHA) / math.log1p(-share))) if share < 1 else 2
+    return replace(found, n_needed=needed, needed_for="no-difference")

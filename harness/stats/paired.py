@@ -100,7 +100,9 @@ def mcnemar(only_a: int, only_b: int) -> McNemar:
     exact = sign_test(only_a, only_b)
     if not n:
         return McNemar(only_a=0, only_b=0, p_value=exact, p_value_mid=1.0)
-    log_split = math.lgamma(n + 1) - math.lgamma(only_a + 1) - math.lgamma(only_b + 1) - n * math.log(2)
+    # In one order: swapping the sides must not change the last bit.
+    fewer, more = sorted((only_a, only_b))
+    log_split = math.lgamma(n + 1) - math.lgamma(fewer + 1) - math.lgamma(more + 1) - n * math.log(2)
     mid = max(0.0, exact - math.exp(log_split))
     return McNemar(only_a=only_a, only_b=only_b, p_value=exact, p_value_mid=mid)
 

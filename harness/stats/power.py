@@ -60,12 +60,18 @@ def prompts_needed(effect: float, *, power: float = 0.8, alpha: float = 0.05, sd
 
     Without `sd` every prompt is taken as decisive, the conservative case: the smallest n from which on the exact power
     stays at or above the one wanted (it is saw-toothed, so that a first n could be luck; Chernick & Liu 2002,
-    10.1198/000313002317572835). With the scores' standard deviation `sd`: Student's n, and 1/effect more for the
-    exact sign test that has to agree (the continuity correction of Fleiss, Levin & Paik 2003, ch. 2).
+    10.1198/000313002317572835). With the scores' standard deviation `sd` (about 1/2, where it is a pilot's): Student's
+    n, and 1/effect more for the exact sign test that has to agree (the continuity correction of Fleiss, Levin & Paik
+    2003, ch. 2), but never more than without it, for ties only help.
     """
     _check(effect=effect, power=power, alpha=alpha, most=0.5)
-    if sd is not None:
-        return mean_needed(effect, sd, power=power, alpha=alpha) + math.ceil(1 / effect)
+    worst = _decisive_needed(effect, power, alpha)
+    if sd is None:
+        return worst
+    return min(worst, mean_needed(effect, sd, power=power, alpha=alpha) + math.ceil(1 / effect))
+
+
+def _decisive_needed(effect: float, power: float, alpha: float) -> int:
     z, p = -float(ndtri(alpha / 2)), 0.5 + effect
     about = ((z / 2 + float(ndtri(power)) * math.sqrt(p * (1 - p))) / effect) ** 2
     if about > ENUMERATED:
@@ -83,10 +89,10 @@ def visible_effect(n: int, *, power: float = 0.8, alpha: float = 0.05, sd: float
     _check(effect=None, power=power, alpha=alpha)
     if n < 0:
         raise ValueError(f"a number of prompts is not negative, found {n}")
-    if sd is not None:
-        return _visible_by_sd(n, power, alpha, _spread(sd))
     wins = int(wins_needed(np.asarray([n]), alpha)[0]) if n else 1
-    return None if wins > n else float(betaincinv(wins, n - wins + 1, power)) - 0.5
+    worst = None if wins > n else float(betaincinv(wins, n - wins + 1, power)) - 0.5
+    shown = [worst, None if sd is None else _visible_by_sd(n, power, alpha, _spread(sd))]
+    return min((effect for effect in shown if effect is not None), default=None)
 
 
 def _visible_by_sd(n: int, power: float, alpha: float, sd: float) -> float | None:

@@ -79,8 +79,8 @@ def davidson(players: int, pairs: Pairs, wins: Floats, losses: Floats, ties: Flo
         return Davidson(strengths=None, ties=None, reason="every comparison is a tie, which tells no strengths apart")
     with_ties = bool(ties.any())
     lacking = not _has_maximum(players, pairs, wins, losses, ties)
-    counts = _more(met, with_ties) if lacking else np.zeros((3, met.size))
-    strengths, log_ties = _fit(players, pairs, *(counts + [wins, losses, ties])[:, None, :], with_ties=with_ties)
+    counts = np.stack([wins, losses, ties]) + (_more(met, with_ties) if lacking else 0.0)
+    strengths, log_ties = _fit(players, pairs, *counts[:, None, :], with_ties=with_ties)
     return Davidson(strengths=strengths[0], ties=float(np.exp(log_ties[0])) if with_ties else 0.0, regularised=lacking)
 
 
@@ -251,18 +251,24 @@ def _resampled(
 
 
 def _apart(strengths: Floats, drawn: Floats, n: int, level: float) -> Bools:
-    """Which differences exceed what the largest of all does by chance (max-T), as a symmetric matrix."""
+    """Which differences exceed what the largest of all does by chance (max-T), as a symmetric matrix.
+
+    The bound is a quantile of bootstrap samples with a known error; Student's at the same tail allows for its estimate.
+    """
     spread = drawn[:, :, None] - drawn[:, None, :]
     errors = spread.std(axis=0, ddof=1) * np.sqrt(n / (n - 1))
     off = np.abs(spread - spread.mean(axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
         largest = np.where(errors > EQUAL, off / errors, 0.0).max(axis=(1, 2))
         seen = np.abs(strengths[:, None] - strengths[None, :]) / errors
-    return (errors > EQUAL) & (seen > np.quantile(largest, level))
+    bound = -float(stdtrit(n - 1, ndtr(-np.quantile(largest, level))))
+    apart: Bools = (errors > EQUAL) & (seen > bound)
+    return apart
 
 
 def _ranks(strengths: Floats) -> NDArray[np.int64]:
-    return 1 + (strengths[None, :] > strengths[:, None] + EQUAL).sum(axis=1)
+    ranks: NDArray[np.int64] = 1 + (strengths[None, :] > strengths[:, None] + EQUAL).sum(axis=1)
+    return ranks
 
 
 def _best(drawn: Floats) -> Floats:

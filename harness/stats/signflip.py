@@ -61,7 +61,9 @@ def sign_flip(
     Exact (Fisher 1935; the distribution of the signed sum by convolution, after Pagano & Tritchler 1983,
     10.1080/01621459.1983.10477990) where the differences are multiples of a common step and that takes at most `work`
     additions. Else by `resamples` random signs, counting the observed ones among them (Phipson & Smyth 2010,
-    10.2202/1544-6115.1585). For differences of −1, 0 and 1 it is exact McNemar. Raises ValueError on NaN or infinity.
+    10.2202/1544-6115.1585). For differences of −1, 0 and 1 it is exact McNemar. Its rate is exact where differences are
+    symmetric under the null, as for sides that are alike; of a mean of zero with skewed differences it is approximate.
+    Raises ValueError on NaN or infinity.
     """
     if not np.isfinite(differences).all():
         raise ValueError("a difference is not finite")

@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import anchor, forgetting, leakage, speed
+from tests.bench import anchor, forgetting, leakage, speed, statistics
 from tests.bench.measure import Section, machine
 
 PAGE = Path(__file__).resolve().parents[2] / "BENCHMARKS.md"
@@ -40,7 +40,7 @@ def table(section: Section) -> str:
 def main() -> int:
     wanted = sys.argv[1:]
     sections = []
-    for benchmark in (*speed.ALL, *leakage.ALL, *anchor.ALL, *forgetting.ALL):
+    for benchmark in (*speed.ALL, *statistics.ALL, *leakage.ALL, *anchor.ALL, *forgetting.ALL):
         if wanted and benchmark.__name__ not in wanted:
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Coverage of the 95 % interval of a win rate, exactly: every outcome of n prompts with its probability, no simulation."""
+"""Coverage of the 95 % interval of a win rate, exactly: every outcome of n prompts with its probability."""
 
 from __future__ import annotations
 
@@ -63,6 +63,7 @@ def interval_coverage(folder: Path) -> Section:
     return Section(
         title="Coverage of the 95 % interval of a win rate",
         how="Per cent, by enumeration of all outcomes, at true rates of decisive prompts of "
-        f"{', '.join(f'{rate:g}' for rate in RATES)}; the average is over 0.3, 0.31 … 0.7. `python -m tests.bench interval_coverage`.",
+        f"{', '.join(f'{rate:g}' for rate in RATES)}; the average is over 0.3, 0.31 … 0.7. "
+        "`python -m tests.bench interval_coverage`.",
         rows=tuple(rows),
     )

@@ -7,7 +7,9 @@ as a `Winner: A` line where it carries none. A string is sent as it is, unless a
 from __future__ import annotations
 
 import json
+import random
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,6 +37,22 @@ def longest(request: dict[str, Any]) -> Mapping[str, Any]:
 def by_answers(decide: Callable[[str, str], str]) -> Policy:
     """A policy from a function of the two shown answers to "A", "B" or "tie"."""
     return lambda request: {"winner": decide(*shown_answers(request))}
+
+
+def wavering(inner: Policy, share: float, seed: int = 0) -> Policy:
+    """Like `inner`, but on a share of the calls one of A, B and tie at random.
+
+    Drawn from the request and how often it came before, so that the order in which requests arrive changes nothing.
+    """
+    seen: Counter[str] = Counter()
+
+    def answer(request: dict[str, Any]) -> str | Mapping[str, Any]:
+        text = "\n".join(texts(request))
+        seen[text] += 1
+        rng = random.Random(f"{seed}|{seen[text]}|{text}")
+        return {"winner": rng.choice(["A", "B", "tie"])} if rng.random() < share else inner(request)
+
+    return answer
 
 
 def echo(request: dict[str, Any]) -> str:

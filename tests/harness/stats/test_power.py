@@ -100,9 +100,10 @@ def decided(wins, ties, n):
 def test_with_a_measured_spread_the_decision_has_the_power_promised(effect, ties):
     rng = np.random.default_rng(7)
     wins = (1 - ties) / 2 + effect
-    n = prompts_needed(effect, sd=math.sqrt((1 - ties) / 4 - effect**2))
+    n = prompts_needed(effect, sd=math.sqrt((1 - ties) / 4))
     drawn = rng.multinomial(n, [wins, ties, 1 - wins - ties], size=40_000)
-    assert 0.765 <= decided(drawn[:, 0], drawn[:, 1], n).mean() <= 0.845
+    # Above what was promised where ties are many, for the spread about 1/2 is larger than that about the win rate.
+    assert 0.79 <= decided(drawn[:, 0], drawn[:, 1], n).mean() <= 0.85 + 0.15 * ties
 
 
 @pytest.mark.parametrize(("effect", "sd"), [(0.05, 0.4), (0.1, 0.35), (0.1, 0.5), (0.2, 0.5), (0.5, 1.0)])
@@ -144,10 +145,17 @@ def test_the_upper_spread_is_above_the_true_one_in_four_pilots_of_five(n):
     assert upper_sd(0.49, n) == 0.5
 
 
+@given(effect=st.floats(0.02, 0.45), sd=st.floats(0.01, 0.5), n=st.integers(6, 2000))
+@settings(max_examples=60, deadline=None)
+def test_ties_only_help(effect, sd, n):
+    assert prompts_needed(effect, sd=sd) <= prompts_needed(effect)
+    assert visible_effect(n, sd=sd) <= visible_effect(n)
+
+
 def test_few_prompts_show_nothing():
     assert [visible_effect(n) for n in range(6)] == [None] * 6
     assert visible_effect(6) == pytest.approx(0.8 ** (1 / 6) - 0.5)
-    assert [visible_effect(n, sd=0.4) for n in (0, 1, 2, 3)] == [None] * 4
+    assert [visible_effect(n, sd=0.2) for n in range(6)] == [None] * 6
     assert mean_visible(1, 0.4) is None
 
 

@@ -1,0 +1,245 @@
+"""From a run, or two, to what a gate looks at: a difference new − old for every prompt, and why it may not decide.
+
+Refuses what `contrast` refuses: other prompts, other judges, other baselines. What is there and cannot decide (an
+incomplete run, a judge that cannot judge) is no error but a reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.collect import find
+from harness.contrast import comparable
+from harness.contrast.sides import Kind, Pair, Side, load_side, matched
+from harness.errors import InputError, Problem
+from harness.figures import judge_result
+from harness.records import JudgmentRecord, read
+from harness.report.numerals import listed, plural
+
+Index = NDArray[np.intp]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """Differences new − old in the order of `ids`; without an old run a prompt's score − 1/2.
+
+    `scale` is the lowest and the highest difference that can be, None where nothing says it; `seen_scale` says that it
+    was read off the scores. `slices` holds places in `ids` by category, `clusters` a name for every id, None where no
+    two share one. `missing` names prompts without a score on every side, of `total`; `leaked` those of the new run that
+    were found in training data. `reasons` are why the figures must not decide, `mixed` what --allow-mixed let pass.
+    """
+
+    new: Path
+    old: Path | None
+    kind: Kind
+    ids: tuple[str, ...]
+    difference: NDArray[np.float64]
+    scale: tuple[float, float] | None
+    seen_scale: bool
+    slices: Mapping[str, Index]
+    clusters: tuple[str, ...] | None
+    missing: tuple[str, ...]
+    total: int
+    leaked: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    mixed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    side: Side
+    leaked: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+def measure(new: Path, old: Path | None, *, allow_mixed: bool) -> Measured:
+    """What `new` has against `old`, or against the baseline of its own run. Raises InputError with every problem."""
+    if old is None:
+        return _alone(_read(new))
+    before, after = _both((old, new))
+    return _pair(before, after, allow_mixed=allow_mixed)
+
+
+def _both(paths: Sequence[Path]) -> list[_Read]:
+    found: list[_Read] = []
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            found.append(_read(path))
+        except InputError as error:
+            problems += [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
+    if problems:
+        # The same file may be both sides.
+        raise InputError(list(dict.fromkeys(problems)))
+    return found
+
+
+def _read(path: Path) -> _Read:
+    """A side with what its scores alone do not show: leakage, judges that contradict themselves, early stopping."""
+    side = load_side(path)
+    reasons = []
+    if not side.facts.complete:
+        reasons.append(f"{path} is incomplete: not all that was to be asked is answered")
+    if side.kind != "pairwise":
+        return _Read(side=side, leaked=(), reasons=(*reasons, *_silent(side)))
+    leaked: tuple[str, ...] = ()
+    if path.is_dir():
+        found = find(path)
+        judgments: Sequence[JudgmentRecord] = found.judgments
+        leaked = found.leakage.ids if found.leakage is not None else ()
+        if found.stopped is not None and found.stopped.asked < found.stopped.prompts:
+            reasons.append(
+                f"{path} was stopped as soon as it was decided (--stop-early): a margin needs every prompt; "
+                "run it without --stop-early"
+            )
+    else:
+        judgments = read(path, JudgmentRecord)
+    reasons += [*_silent(side), *_contradicting(side, judgments)]
+    return _Read(side=side, leaked=leaked, reasons=tuple(reasons))
+
+
+def _silent(side: Side) -> list[str]:
+    """Why a side has no scores at all, where it has none."""
+    facts = side.facts
+    if side.kind != "predictions" and not facts.counting:
+        if facts.unusable:
+            failed = "gave no score" if side.kind == "scores" else "failed the control pairs"
+            return [f"no usable judge is left in {side.path}: {listed(facts.unusable)} {failed}"]
+        return [f"no judge counts in {side.path}: known-bias judges decide nothing"]
+    return [] if side.scores else [f"no prompt of {side.path} has a usable score"]
+
+
+def _contradicting(side: Side, judgments: Sequence[JudgmentRecord]) -> list[str]:
+    """Where every judge that counts contradicts itself between the orders, ties would look like nothing lost."""
+    shares = []
+    for judge in side.facts.counting:
+        rows = [record for record in judgments if record.judge == judge]
+        shares.append(judge_result(rows, side.prompts)[0].consistency)
+    if not shares or not all(share is not None and share < 0.5 for share in shares):
+        return []
+    who = "the judge's two orders agree" if len(shares) == 1 else "every judge's two orders agree"
+    return [f"{who} on fewer than half of the prompts in {side.path}"]
+
+
+def _alone(read_: _Read) -> Measured:
+    side = read_.side
+    if side.kind != "pairwise":
+        held = "scores" if side.kind == "scores" else "predictions"
+        what = f"holds {held}, which are held against nothing; give the old ones with --against"
+        raise InputError([Problem(path=str(side.path), what=what)])
+    ids = tuple(sorted(side.scores))
+    place = {name: index for index, name in enumerate(ids)}
+    return Measured(
+        new=side.path,
+        old=None,
+        kind=side.kind,
+        ids=ids,
+        difference=np.array([side.scores[name] for name in ids], dtype=np.float64) - 0.5,
+        scale=(-0.5, 0.5),
+        seen_scale=False,
+        slices={
+            name: np.array(sorted(place[one] for one in members if one in place), dtype=np.intp)
+            for name, members in side.slices.items()
+        },
+        clusters=_clusters(side.clusters, ids),
+        missing=tuple(sorted(set(side.prompts) - set(ids))),
+        total=side.total,
+        leaked=read_.leaked,
+        reasons=read_.reasons,
+        notes=side.notes,
+    )
+
+
+def _clusters(known: Mapping[str, str], ids: Sequence[str]) -> tuple[str, ...] | None:
+    # A prompt without a cluster is one of its own; the mark keeps its id from being another's cluster.
+    named = tuple(f"c {known[name]}" if name in known else f"p {name}" for name in ids)
+    return named if len(set(named)) < len(named) else None
+
+
+def _pair(before: _Read, after: _Read, *, allow_mixed: bool) -> Measured:
+    old, new = before.side, after.side
+    reasons = tuple(dict.fromkeys([*before.reasons, *after.reasons]))
+    prompts = {*old.prompts, *new.prompts}
+    if old.kind == new.kind and not old.scores.keys() & new.scores.keys():
+        return _empty(before, after, _let_pass(old, new, allow_mixed=allow_mixed), reasons, sorted(prompts))
+    pair = matched(old, new, allow_mixed=allow_mixed)
+    assert pair.difference is not None
+    scale, seen = _scale(pair)
+    return Measured(
+        new=new.path,
+        old=old.path,
+        kind=pair.kind,
+        ids=pair.ids,
+        difference=pair.difference,
+        scale=scale,
+        seen_scale=seen,
+        slices=pair.slices,
+        clusters=pair.clusters,
+        missing=tuple(sorted(prompts - set(pair.ids))),
+        total=len(prompts),
+        leaked=after.leaked,
+        reasons=reasons,
+        mixed=pair.mixed,
+        # That a run is incomplete stands among the reasons.
+        notes=tuple(note for note in pair.notes if not note.startswith("INCOMPLETE")),
+    )
+
+
+def _empty(
+    before: _Read, after: _Read, mixed: Sequence[str], reasons: tuple[str, ...], prompts: Sequence[str]
+) -> Measured:
+    old, new = before.side, after.side
+    return Measured(
+        new=new.path,
+        old=old.path,
+        kind=new.kind,
+        ids=(),
+        difference=np.empty(0, dtype=np.float64),
+        scale=None,
+        seen_scale=False,
+        slices={name: np.empty(0, dtype=np.intp) for name in (old.slices or new.slices)},
+        clusters=None,
+        missing=tuple(prompts),
+        total=len(prompts),
+        leaked=after.leaked,
+        reasons=reasons or ("no prompt has a usable score on both sides",),
+        mixed=tuple(mixed),
+        notes=tuple(f"MIXED: {new.path}: {what}" for what in mixed),
+    )
+
+
+def _let_pass(old: Side, new: Side, *, allow_mixed: bool) -> list[str]:
+    """Refuse two sides that do not compare although no prompt is scored on both; whose judges count is not asked."""
+    judged = [replace(side, facts=replace(side.facts, counting=side.facts.judges, unusable=())) for side in (old, new)]
+    refused, mixed = comparable.other_prompts(old, new), comparable.mixed(judged[0], judged[1])
+    if not allow_mixed:
+        refused += [f"{what}; --allow-mixed compares them all the same" for what in mixed]
+    if refused:
+        raise InputError([Problem(path=str(new.path), what=what) for what in refused])
+    return mixed
+
+
+def _scale(pair: Pair) -> tuple[tuple[float, float] | None, bool]:
+    """The range of a difference: the scale's, or that of the scores that were seen."""
+    if pair.scale is not None:
+        width = pair.scale[1] - pair.scale[0]
+        return (-width, width), False
+    if not pair.a.size:
+        return None, True
+    width = float(max(pair.a.max(), pair.b.max()) - min(pair.a.min(), pair.b.min()))
+    return (-width, width), True
+
+
+def scores_seen(measured: Measured) -> str:
+    """What the scale of the scores was taken to be, in words."""
+    width = measured.scale[1] if measured.scale is not None else 0.0
+    return (
+        f"the scale of the scores is not given: no prompt is taken to lose more than {width:.3g}, the distance of the "
+        f"highest and the lowest score of {plural(len(measured.ids), 'prompt')}"
+    )

@@ -1,0 +1,14 @@
+"""Two finished runs with one baseline, made once for all tests of a worker."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.harness.contrast import made
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run whose candidate wins on half of 40 prompts, and one whose candidate wins on nine of ten."""
+    folder = tmp_path_factory.mktemp("runs")
+    return made.run(folder / "a", better=0.5), made.run(folder / "b", better=0.9)
