@@ -1,7 +1,6 @@
 """A gate's result as GitHub annotations: workflow commands on stdout, in which no text can end a command or begin one.
 
-The grammar is `::error title=…::message`, with %, carriage return and newline escaped everywhere, and : and , in a
-property too.
+The grammar is `::error title=…::message`, with % and newline escaped everywhere, and : and , in a property too.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 from harness.gate import words
 from harness.gate.result import GateResult
-from harness.report.numerals import one_line
+from harness.report.numerals import clean
 from harness.stats.noninferiority import Outcome
 
 COMMAND: dict[Outcome, str] = {"pass": "notice", "fail": "error", "inconclusive": "warning"}
@@ -40,7 +39,8 @@ def command(name: str, title: str, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    return one_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    # A carriage return, too, becomes a mark in clean text.
+    return clean(text).replace("%", "%25").replace("\n", "%0A")
 
 
 def inert(text: str) -> str:

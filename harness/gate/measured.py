@@ -166,8 +166,10 @@ def _pair(before: _Read, after: _Read, *, allow_mixed: bool) -> Measured:
     old, new = before.side, after.side
     reasons = tuple(dict.fromkeys([*before.reasons, *after.reasons]))
     prompts = {*old.prompts, *new.prompts}
-    if old.kind == new.kind and not old.scores.keys() & new.scores.keys():
-        return _empty(before, after, _let_pass(old, new, allow_mixed=allow_mixed), reasons, sorted(prompts))
+    if old.kind == new.kind:
+        mixed = _same_measure(old, new, allow_mixed=allow_mixed)
+        if not old.scores.keys() & new.scores.keys():
+            return _empty(before, after, mixed, reasons, sorted(prompts))
     pair = matched(old, new, allow_mixed=allow_mixed)
     assert pair.difference is not None
     scale, seen = _scale(pair)
@@ -214,10 +216,15 @@ def _empty(
     )
 
 
-def _let_pass(old: Side, new: Side, *, allow_mixed: bool) -> list[str]:
-    """Refuse two sides that do not compare although no prompt is scored on both; whose judges count is not asked."""
-    judged = [replace(side, facts=replace(side.facts, counting=side.facts.judges, unusable=())) for side in (old, new)]
-    refused, mixed = comparable.other_prompts(old, new), comparable.mixed(judged[0], judged[1])
+def _same_measure(old: Side, new: Side, *, allow_mixed: bool) -> list[str]:
+    """What --allow-mixed lets pass. Raises InputError where the two sides do not measure the same prompts alike."""
+    refused = [f"{what}; a gate needs the same prompts on both sides" for what in comparable.other_prompts(old, new)]
+    if not (old.scores and new.scores):
+        # Whose judges count makes no difference where there are no scores.
+        old, new = (
+            replace(side, facts=replace(side.facts, counting=side.facts.judges, unusable=())) for side in (old, new)
+        )
+    mixed = comparable.mixed(old, new)
     if not allow_mixed:
         refused += [f"{what}; --allow-mixed compares them all the same" for what in mixed]
     if refused:

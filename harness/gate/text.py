@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -92,7 +91,12 @@ def _list(title: str, sentences: Sequence[str], width: int) -> str:
 
 
 def _wrap(text: str, width: int, *, first: str = "", rest: str = "") -> str:
-    # A figure stays with its percent sign.
-    joined = one_line(text).replace(" %", "\N{NO-BREAK SPACE}%")
-    lines = textwrap.wrap(joined, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")
+    """Wrapped prose, measured in columns; a figure stays with its percent sign, a word longer than a line is broken."""
+    lines, line = [], first
+    for word in one_line(text).replace(" %", "\N{NO-BREAK SPACE}%").split(" "):
+        for piece in chop_cells(word, width - len(rest)):
+            if line.strip() and cell_len(line) + 1 + cell_len(piece) > width:
+                lines.append(line)
+                line = rest
+            line += f" {piece}" if line.strip() else piece
+    return "\n".join([*lines, line]).replace("\N{NO-BREAK SPACE}", " ")

@@ -13,9 +13,7 @@ from harness.rank.standings import Standings
 from harness.report.numerals import DASH, in_percent, listed, one_line, percent, plural
 
 WIDTH = 80
-_HEADS = ("strength", "95 %", "win rate", "W–L–T", "best")
-# A name longer than this stands on a line of its own, above its figures.
-_NAME = 24
+_HEADS = ("strength", "95 %", "win rate", "W–L–T", "leads")
 
 
 def render(found: Standings, *, width: int = WIDTH) -> str:
@@ -26,7 +24,7 @@ def render(found: Standings, *, width: int = WIDTH) -> str:
         _table(found, width),
         _list("neighbours", list(neighbours(found)), width),
         _list("how to read it", list(_reading(found)), width),
-        _list("what to doubt", found.notes, width),
+        _list("what to know", found.notes, width),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -64,7 +62,8 @@ def _table(found: Standings, width: int) -> str:
     sizes = [max(map(cell_len, column)) for column in zip(_HEADS, *rows, strict=True)]
     ranks = [_rank(found, i) for i in found.order]
     lead = max(map(cell_len, ["rank", *ranks]))
-    room = min(max(map(cell_len, names)), max(_NAME, width - lead - sum(sizes) - 2 * len(sizes) - 2))
+    # A name longer than the room that is left stands on a line of its own, above its figures.
+    room = min(max(map(cell_len, names)), max(0, width - lead - sum(sizes) - 2 * len(sizes) - 2))
     lines = [_figures(set_cell_size("rank", lead), " " * room, _HEADS, sizes)]
     for rank, name, row in zip(ranks, names, rows, strict=True):
         rank = set_cell_size(rank, lead)
@@ -98,8 +97,15 @@ def _row(found: Standings, i: int) -> tuple[str, ...]:
         f"{_signed(place.ci[0])} to {_signed(place.ci[1])}" if place and place.ci else DASH,
         percent(tally.rate, tally.n) if tally.rate is not None else DASH,
         f"{tally.wins}–{tally.losses}–{tally.ties}",
-        percent(place.best, found.ranking.n) if place and place.best is not None else DASH,
+        _share(place.best) if place and place.best is not None else DASH,
     )
+
+
+def _share(best: float) -> str:
+    """A share of resamples; none or all of them is no certainty."""
+    if best < 0.001 or best > 0.999:
+        return "< 0.1 %" if best < 0.5 else "> 99.9 %"
+    return percent(best, 100)
 
 
 def _signed(value: float) -> str:
@@ -137,8 +143,8 @@ def _reading(found: Standings) -> Iterator[str]:
     )
     if found.ranking.apart is not None:
         yield (
-            "rank: in brackets the ranks that 95 % leave open, for all pairs at once; best: share of resamples in "
-            "which it is the strongest"
+            "rank: in brackets the ranks that 95 % leave open, allowing for all pairs at once; leads: share of "
+            "resamples in which it is the strongest, which alone is no test"
         )
     if found.ranking.ties:
         share = found.ranking.ties / (2 + found.ranking.ties)

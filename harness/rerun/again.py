@@ -7,12 +7,14 @@ whose files, checkpoints or templates have changed since.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness import folder
+from harness.collect import Found, find
 from harness.errors import InputError, Problem
 from harness.job import Job, from_manifest, to_manifest
 from harness.launch import Stop, carry_out, conclude, same_inputs
@@ -60,11 +62,34 @@ def _prompt(prompt: Prompt, index: int) -> Prompt:
 
 
 def rerun_manifest(run: Path, manifest: Mapping[str, Any], index: int) -> dict[str, Any]:
-    """The manifest of a rerun: that of the run, with its own seeds, nonce, versions and time, and what it reruns."""
+    """The manifest of a rerun: that of the run, with its own seeds, nonce, versions and time, and what it reruns.
+
+    A run that stopped early is asked again about the prompts it had asked, all of them: other prompts would be another
+    question.
+    """
     nonce = f"{secrets.token_hex(8)}-{index}"
-    made = to_manifest(rerun_job(from_manifest(manifest), index, nonce), fingerprints={})
-    kept = {name: value for name, value in manifest.items() if name not in ("seals", "rerun_of")}
-    return {**kept, **made, "rerun_of": {**_mark(run, manifest), "nonce": nonce, "index": index}}
+    job, kept = from_manifest(manifest), {k: v for k, v in manifest.items() if k not in ("seals", "rerun_of")}
+    if job.stop_early:
+        job, kept = _as_far_as_asked(job, kept, find(run))
+    made = to_manifest(rerun_job(job, index, nonce), fingerprints={})
+    origin = {**_mark(run, manifest), "nonce": nonce, "index": index}
+    return {**kept, **made, "rerun_of": origin}
+
+
+def _as_far_as_asked(job: Job, manifest: Mapping[str, Any], found: Found) -> tuple[Job, dict[str, Any]]:
+    prompts = found.prompts
+    suite = replace(job.suite, prompts=prompts)
+    repeats = {prompt.id: job.repeats[prompt.id] for prompt in prompts}
+    held = Counter(judgment.judge for judgment in found.judgments)
+    changed = {
+        "notes": [
+            *manifest.get("notes", ()),
+            f"asks the {len(prompts)} prompts that the run had asked when it stopped early",
+        ],
+        "recorded_judgments": {name: held[name] for name in manifest.get("recorded_judgments", {})},
+    }
+    job = replace(job, suite=suite, repeats=repeats, full=len(prompts), stop_early=False)
+    return job, {**manifest, **changed}
 
 
 def _mark(run: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:

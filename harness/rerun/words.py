@@ -60,7 +60,7 @@ def _spread(found: Spread) -> list[str]:
     ]
     said.append(f"Two runs may lie up to {_points(found.within)} points apart (95 %, from these {found.runs} runs).")
     if found.prompts < _FEW:
-        said.append(f"{plural(found.prompts, 'prompt')} are few: this says little of other prompts.")
+        said.append(f"n = {found.prompts} is small: this says little of other prompts.")
     return said
 
 
@@ -70,7 +70,7 @@ def _flips(found: Rerun) -> list[str]:
     if not flipping:
         return [f"No outcome of {plural(len(found.ids), 'prompt')} differs between the runs."]
     said = [
-        f"{len(flipping):,} of {plural(len(found.ids), 'prompt')} do not have the same outcome in every run, "
+        f"The outcome is not the same in every run for {len(flipping):,} of {plural(len(found.ids), 'prompt')}; "
         f"{found.flips.decisive:,} of them won in one run and lost in another:"
     ]
     said += [f"{name}: {', '.join(_TOLD[outcome] for outcome in found.outcomes(name))}" for name in flipping[:LISTED]]

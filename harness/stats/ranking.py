@@ -256,10 +256,12 @@ def _apart(strengths: Floats, drawn: Floats, n: int, level: float) -> Bools:
     The bound is a quantile of bootstrap samples with a known error; Student's at the same tail allows for its estimate.
     """
     spread = drawn[:, :, None] - drawn[:, None, :]
-    errors = spread.std(axis=0, ddof=1) * np.sqrt(n / (n - 1))
+    drawn_errors = spread.std(axis=0, ddof=1)
+    # A bootstrap sample varies with the divisor n.
+    errors = drawn_errors * np.sqrt(n / (n - 1))
     off = np.abs(spread - spread.mean(axis=0))
     with np.errstate(divide="ignore", invalid="ignore"):
-        largest = np.where(errors > EQUAL, off / errors, 0.0).max(axis=(1, 2))
+        largest = np.where(errors > EQUAL, off / drawn_errors, 0.0).max(axis=(1, 2))
         seen = np.abs(strengths[:, None] - strengths[None, :]) / errors
     bound = -float(stdtrit(n - 1, ndtr(-np.quantile(largest, level))))
     apart: Bools = (errors > EQUAL) & (seen > bound)

@@ -30,6 +30,8 @@ WITHIN_RESIDUAL = "too little was asked of each response pair: it is part of wha
 RESAMPLES = 400
 # Resampling fewer prompts than this says too little of others.
 FEWEST_FOR_INTERVAL = 10
+# More prompts than this are weighted in as many groups: what is drawn stays small, and so does its error.
+MOST_GROUPS = 2000
 # Rounding of a sum of squares that is zero, per verdict.
 _NOTHING = 1e-12
 
@@ -92,9 +94,8 @@ def split(values: Array, *, rng: np.random.Generator, resamples: int = RESAMPLES
     raw = {name: float(value) for name, value in _estimates(sums.sum(axis=0), design).items()}
     draws: dict[str, Array] = {}
     if prompts >= FEWEST_FOR_INTERVAL and resamples > 0:
-        weights = rng.standard_exponential((resamples, prompts))
-        weights *= prompts / weights.sum(axis=1, keepdims=True)
-        draws = {name: np.maximum(found, 0) for name, found in _estimates(weights @ sums, design).items()}
+        resampled = _resampled(sums, rng, resamples)
+        draws = {name: np.maximum(found, 0) for name, found in _estimates(resampled, design).items()}
     total = sum(max(0.0, value) for value in raw.values())
     parts = {name: _part(name, raw, total, draws, design) for name in PARTS}
     return Split(design=design, parts=parts, total=total, draws=draws)
@@ -167,6 +168,18 @@ def _sums(values: Array) -> Array:
         values.mean(axis=1).reshape(prompts, judges * orders),
     ]
     return np.concatenate(columns, axis=1)
+
+
+def _resampled(sums: Array, rng: np.random.Generator, resamples: int) -> Array:
+    """The sums over prompts with random weights that add up to their number; of many prompts, group by group."""
+    prompts = sums.shape[0]
+    sizes = np.ones(prompts)
+    if prompts > MOST_GROUPS:
+        starts = np.linspace(0, prompts, MOST_GROUPS, endpoint=False).astype(np.int64)
+        sums, sizes = np.add.reduceat(sums, starts, axis=0), np.diff(np.append(starts, prompts)).astype(np.float64)
+    weights = rng.standard_exponential((resamples, sizes.size))
+    weights *= prompts / (weights @ sizes)[:, None]
+    return np.asarray(weights @ sums)
 
 
 def _estimates(sums: Array, design: Design) -> dict[str, Array]:

@@ -45,11 +45,11 @@ class Size:
         return low <= self.size <= 0.06 + slack
 
 
-def sizes(seed: int = 0, runs: int = 4_000, ns: Sequence[int] = NS) -> list[Size]:
-    """Every test's size in every case."""
+def sizes(seed: int = 0, runs: int = 4_000, ns: Sequence[int] = NS, slower: int = 4) -> list[Size]:
+    """Every test's size in every case; tests that rank or resample get one in `slower` of the runs."""
     found = [*_mcnemar(ns), *_fisher(ns)]
     for n in ns:
-        found += _on_differences(np.random.default_rng([seed, n]), n, runs)
+        found += _on_differences(np.random.default_rng([seed, n]), n, runs, slower)
         found += _on_samples(np.random.default_rng([seed, n, 1]), n, runs)
     return found
 
@@ -97,12 +97,12 @@ DRAWS: dict[str, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
 }
 
 
-def _on_differences(rng: np.random.Generator, n: int, runs: int) -> Iterator[Size]:
+def _on_differences(rng: np.random.Generator, n: int, runs: int, slower: int) -> Iterator[Size]:
     """Tests of paired differences: two draws of one distribution on every prompt."""
     for case, draw in DRAWS.items():
         rows = draw(rng, (runs, n)) - draw(rng, (runs, n))
         yield _size("Student, paired", case, n, [_excludes(mean_difference(row).ci) for row in rows])
-        few = rows[: max(1, runs // 4)]
+        few = rows[: max(1, runs // slower)]
         flips = [sign_flip(row, rng, resamples=999) for row in few]
         yield _size("permutation", case, n, [found.p_value <= ALPHA for found in flips], exact=True)
         ranked = [found.p_value <= ALPHA for row in few if (found := wilcoxon(row)).p_value is not None]

@@ -143,6 +143,6 @@ def test_a_repeat_number_out_of_all_proportion_costs_no_memory():
 
 def test_a_hundred_thousand_judgments_are_split_at_once():
     rows = judged(10_000, 5)
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert split(rows, ["gpt"]).used == 100_000
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 1

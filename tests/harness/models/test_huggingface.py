@@ -43,7 +43,7 @@ def questions(sampling=GREEDY, samples=1, turns=1):
     ]
 
 
-def contestant(base, adapter=None, *, seed=0, cache=None, meter=None):
+def contestant(base, adapter=None, *, seed=0, cache=None, meter=None, nonce=""):
     parts = [checkpoints.fingerprint(base), checkpoints.fingerprint(adapter) if adapter else None]
     return LocalContestant(
         base=base,
@@ -52,6 +52,7 @@ def contestant(base, adapter=None, *, seed=0, cache=None, meter=None):
         seed=seed,
         cache=cache,
         meter=meter or Meter(),
+        nonce=nonce,
     )
 
 
@@ -83,6 +84,15 @@ def test_greedy_repeats_are_equal_and_an_adapter_changes_them(base, tuned):
     greedy = answers(contestant(base), questions())
     assert greedy == answers(contestant(base, seed=9), questions())
     assert greedy != answers(contestant(base, tuned), questions())
+
+
+def test_a_nonce_draws_anew_and_is_asked_anew(base, tmp_path):
+    cache, meter = ReplyCache(tmp_path / "cache"), Meter()
+    first = answers(contestant(base, cache=cache), questions(WARM))
+    assert answers(contestant(base, cache=cache, meter=meter, nonce="again"), questions(WARM)) != first
+    assert answers(contestant(base, nonce="again"), questions()) == answers(contestant(base), questions())
+    assert meter.hits == 0
+    cache.close()
 
 
 def test_every_turn_sees_the_answers_before_it(base):

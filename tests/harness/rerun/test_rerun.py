@@ -14,7 +14,7 @@ from tests.harness.test_run import interruptible, judge
 from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
-from tests.published import lines
+from tests.published import lines, write_lines
 
 
 def test_a_judge_that_never_wavers_is_reproduced_with_a_margin_and_really_asked_again(tmp_path):
@@ -71,7 +71,8 @@ def test_a_wavering_judge_shows_spread_and_flips(tmp_path):
     assert flips["prompts"] == len(flips["ids"]) > 0
     assert done.json["within"] >= spread["range"]
     assert done.json["verdict"] in ("reproduced", "not reproduced")
-    assert f"{flips['prompts']} of 40 prompts do not have the same outcome in every run" in " ".join(text.out.split())
+    said = f"The outcome is not the same in every run for {flips['prompts']} of 40 prompts"
+    assert said in " ".join(text.out.split())
     assert max(map(len, text.out.splitlines())) <= 80
 
 
@@ -261,3 +262,21 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path, arguments):
     done = harness("rerun", tmp_path, *arguments, env=environment(tmp_path))
     assert (done.code, done.out) == (2, "")
     assert "holds no run" in done.err
+
+
+def test_a_run_that_stopped_early_is_asked_again_about_the_prompts_it_had_asked(tmp_path):
+    with steady() as server:
+        env = environment(tmp_path, server.url)
+        suite = world(tmp_path, 80, better=0.95, judges="[openai/judge, recorded/verdicts.jsonl]")
+        rows = [{"id": f"p{n:03d}", "judge": "old", "winner": "candidate"} for n in range(80)]
+        write_lines(tmp_path / "verdicts.jsonl", rows)
+        assert harness("run", suite, "--stop-early", "--out", tmp_path / "run", env=env).code == 0
+        done = again(tmp_path / "run", server, "--times", "1")
+    first, second = done.json["runs"]
+    assert first["n"] == second["n"] == done.json["spread"]["n"] < 80
+    assert (done.code, done.json["verdict"]) == (0, "reproduced")
+    asked = [
+        {row["id"] for row in lines(tmp_path / name / "judgments.jsonl") if row["judge"] == "openai/judge"}
+        for name in ("run", "run-rerun-1")
+    ]
+    assert asked[0] == asked[1]

@@ -168,7 +168,7 @@ def test_what_margins_cost_is_what_the_readme_says():
 
 def test_the_number_that_decides_is_more_than_there_is():
     # Enough for 80 % power, and yet undecided: the loss lies between.
-    values = differences(55, 520, 43)
+    values = differences(42, 378, 30)
     found = noninferiority(values, margin=0.05, scale=BOTH)
     assert prompts_needed(found.sd, 0.05) < found.n and found.outcome == "inconclusive"
     assert found.needed_for == "certainty" and found.n_needed > found.n

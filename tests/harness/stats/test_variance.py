@@ -236,3 +236,10 @@ def test_few_prompts_give_no_interval():
     found = split(RNG.random((9, 2, 1, 2)), rng=RNG)
     assert all(part.ci is None for part in found.parts.values())
     assert advice(found).worth_ci is None
+
+
+def test_many_prompts_are_weighted_in_groups_with_as_wide_an_interval():
+    values = drawn(np.random.default_rng(6), (3200, 2, 1, 2))
+    ends = [split(part, rng=np.random.default_rng(1)).parts["prompt"].ci for part in (values, values[:800])]
+    all_of_them, a_quarter = (high - low for low, high in ends)
+    assert all_of_them == pytest.approx(a_quarter / 2, rel=0.2)
