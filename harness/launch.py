@@ -23,8 +23,8 @@ from harness.models.spec import Spec, parse
 from harness.plan import limited
 from harness.progress import Progress
 from harness.report.data import Report
-from harness.seal import seal
 from harness.run import Cast, Executor, usable_records
+from harness.seal import seal
 from harness.suite import Suite
 from harness.workshop import Given, Workshop
 

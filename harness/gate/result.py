@@ -121,7 +121,6 @@ def gate(measured: Measured, demanded: Thresholds) -> GateResult:
     failed = any(category.outcome == "fail" for category in categories.values())
     return GateResult(
         measured=measured,
-        # What did not decide is not needed to be more: the number of prompts stands for the bounds as they are.
         found=replace(found, outcome=overall),
         outcome="fail" if failed and demanded.gate_categories else overall,
         overall=overall,

@@ -21,8 +21,8 @@ from harness.job import from_manifest, versions
 from harness.records import JudgmentRecord
 from harness.rerun.replay import Replay, Replayed
 from harness.rerun.responses import Checked, check_responses
-from harness.seal import JOURNALS, sealed_bytes, state
 from harness.run import CONTROLS, JUDGMENTS, UNANSWERED, control_key, control_lines, on_disk
+from harness.seal import JOURNALS, sealed_bytes, state
 from harness.workshop import Workshop
 
 Outcome = Literal["same", "different", "nothing verified"]

@@ -1,9 +1,14 @@
-"""Runs every benchmark and writes BENCHMARKS.md; exit 1 where a bound is missed. Names given run those alone."""
+"""Runs every benchmark and writes its table into BENCHMARKS.md; exit 1 where a bound is missed.
+
+Names given run those alone, and only their tables are replaced.
+"""
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.bench import anchor, forgetting, leakage, speed, statistics
@@ -12,8 +17,8 @@ from tests.bench.measure import Section, machine
 PAGE = Path(__file__).resolve().parents[2] / "BENCHMARKS.md"
 HEAD = """# Benchmarks
 
-Every figure was measured by `make bench` on the machine named here; a ratio was measured side by side in one run.
-Times on shared machines vary; the ratios are what to compare.
+Every figure was measured by `make bench`, or by the command under its title, on the machine named there; a ratio was
+measured side by side in one run. Times on shared machines vary; the ratios are what to compare.
 """
 
 
@@ -28,13 +33,20 @@ def table(section: Section) -> str:
         [
             f"## {section.title}",
             "",
-            section.how,
+            f"{section.how} Measured on {machine()}.",
             "",
             "| what | measured | bound | kept |",
             "| --- | --- | --- | --- |",
             *rows,
         ]
     )
+
+
+def replaced(page: str, tables: Mapping[str, str]) -> str:
+    """A page with these tables by title in place of its own, and after its own where they are new."""
+    _, *known = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    found = {text.partition("\n")[0].removeprefix("## "): text.strip() for text in known} | dict(tables)
+    return "\n".join([HEAD, *(f"{text}\n" for text in found.values())])
 
 
 def main() -> int:
@@ -46,10 +58,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             sections.append(benchmark(Path(folder)))
         print(table(sections[-1]), "\n", flush=True)
-    if not wanted:
-        PAGE.write_text(
-            "\n".join([HEAD, f"Machine: {machine()}.", "", *(table(s) + "\n" for s in sections)]), encoding="utf-8"
-        )
+        page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        PAGE.write_text(replaced(page, {sections[-1].title: table(sections[-1])}), encoding="utf-8")
     return int(any(not row.kept for section in sections for row in section.rows))
 
 
