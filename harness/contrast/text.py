@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
-
-from rich.cells import cell_len, chop_cells, set_cell_size
 
 from harness.contrast import words
 from harness.contrast.results import Contrast, Level, Part
 from harness.contrast.sides import Side
-from harness.report.numerals import DASH, one_line, p_value, span
-
-WIDTH = 80
-_Rows = Sequence[tuple[str, Sequence[str]]]
+from harness.report.columns import WIDTH, listing, note, table, wrap
+from harness.report.numerals import DASH, p_value, span
 
 
 def render(found: Sequence[Contrast], *, width: int = WIDTH) -> str:
@@ -22,19 +17,19 @@ def render(found: Sequence[Contrast], *, width: int = WIDTH) -> str:
         return _one(found[0], width)
     each = [f"— {place} of {len(found)} —\n\n{_one(one, width)}" for place, one in enumerate(found, 1)]
     first = f"{len(found)} comparisons with A, declared together; p-values after Holm decide"
-    return "\n".join([_wrap(first, width), "", *each])
+    return "\n".join([wrap(first, width), "", *each])
 
 
 def _one(found: Contrast, width: int) -> str:
     blocks = [
         "\n".join(_name(name, side, width) for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b))),
-        _wrap(words.headline(found), width),
+        wrap(words.headline(found), width),
         _levels(found, width),
         _parts("by slice", found, found.slices, "adjusted after Benjamini and Hochberg over the slices", width),
         _parts("by judge", found, found.judges, "adjusted after Holm over the judges", width),
-        _list("what else was measured", words.details(found), width),
-        _list("what to know", found.pair.notes, width),
-        _list("what to doubt", words.doubts(found), width),
+        listing("what else was measured", words.details(found), width),
+        listing("what to know", found.pair.notes, width),
+        listing("what to doubt", words.doubts(found), width),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -42,13 +37,13 @@ def _one(found: Contrast, width: int) -> str:
 def _name(name: str, side: Side, width: int) -> str:
     candidate = side.facts.candidate
     who = f" ({candidate.spec})" if candidate is not None else ""
-    return _wrap(f"{name}: {side.path}{who}", width, rest="   ")
+    return wrap(f"{name}: {side.path}{who}", width, rest="   ")
 
 
 def _levels(found: Contrast, width: int) -> str:
     rows = [(name, _level(found, level)) for name, level in (("A", found.a), ("B", found.b))]
     heads = ["accuracy", "95 %", "macro F1", "MCC", "n"] if found.pair.kind == "predictions" else ["mean", "95 %", "n"]
-    return "\n".join(_table("", heads, rows, width))
+    return "\n".join(table("", heads, rows, width))
 
 
 def _level(found: Contrast, level: Level) -> list[str]:
@@ -63,7 +58,7 @@ def _level(found: Contrast, level: Level) -> list[str]:
     return [words.level(found, level.mean, level.n), ends, *own, f"{level.n:,}"]
 
 
-def _parts(title: str, found: Contrast, parts: Mapping[str, Part], note: str, width: int) -> str:
+def _parts(title: str, found: Contrast, parts: Mapping[str, Part], said: str, width: int) -> str:
     if not parts:
         return ""
     rows = [
@@ -81,42 +76,9 @@ def _parts(title: str, found: Contrast, parts: Mapping[str, Part], note: str, wi
         )
         for name, part in parts.items()
     ]
-    lines = _table(title, ["A", "B", "B − A", "95 %", "p", "adjusted", "n"], rows, width)
-    return "\n".join([*lines, _wrap(note, width, first="  ", rest="    ")])
+    lines = table(title, ["A", "B", "B − A", "95 %", "p", "adjusted", "n"], rows, width)
+    return "\n".join([*lines, note(said, width)])
 
 
 def _p(p: float | None) -> str:
     return DASH if p is None else p_value(p).removeprefix("= ")
-
-
-def _table(title: str, heads: Sequence[str], rows: _Rows, width: int) -> list[str]:
-    """Figures under their heads; a name too long for its column has a line of its own."""
-    sizes = [max(map(cell_len, column)) for column in zip(heads, *(cells for _, cells in rows), strict=True)]
-    names = [one_line(name) for name, _ in rows]
-    room = max(4, width - sum(sizes) - 2 * len(sizes))
-    room = min(room, max(cell_len(text) for text in (title, *names)))
-    lines = [_row(title, heads, room, sizes)]
-    for name, (_, cells) in zip(names, rows, strict=True):
-        if cell_len(name) > room:
-            lines += chop_cells(name, width)
-        lines.append(_row("" if cell_len(name) > room else name, cells, room, sizes))
-    return lines
-
-
-def _row(name: str, cells: Sequence[str], room: int, sizes: Sequence[int]) -> str:
-    # Padded by columns, not characters: a name may be written in wide ones.
-    padded = [" " * (size - cell_len(cell)) + cell for cell, size in zip(cells, sizes, strict=True)]
-    return "  ".join([set_cell_size(name, room), *padded]).rstrip()
-
-
-def _list(title: str, sentences: Sequence[str], width: int) -> str:
-    if not sentences:
-        return ""
-    return "\n".join([title, *(_wrap(sentence, width, first="  ", rest="    ") for sentence in sentences)])
-
-
-def _wrap(text: str, width: int, *, first: str = "", rest: str = "") -> str:
-    # A figure stays with its percent sign.
-    joined = one_line(text).replace(" %", "\N{NO-BREAK SPACE}%")
-    lines = textwrap.wrap(joined, width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    return "\n".join(lines).replace("\N{NO-BREAK SPACE}", " ")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator
 
 from harness.models.budget import dollars
 from harness.models.prices import YOUR_FILE
 from harness.planning.calls import ESTIMATED, Work
 from harness.planning.plan import Plan, Sized
-from harness.report.numerals import one_line, plural
-
-WIDTH = 80
-_NBSP = "\N{NO-BREAK SPACE}"
+from harness.report.columns import note, wrap
+from harness.report.numerals import plural
 
 
 def render(plan: Plan) -> str:
@@ -38,28 +35,22 @@ def _digits(effect: float) -> int:
     return 0 if effect >= 0.05 else 1 if effect >= 0.005 else 3
 
 
-def _wrap(text: str, first: str = "", rest: str = "") -> str:
-    kept = one_line(text).replace(" %", f"{_NBSP}%")
-    lines = textwrap.wrap(kept, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
-    return "\n".join(lines).replace(_NBSP, " ")
-
-
 def _answer(plan: Plan) -> Iterator[str]:
     asked = plan.asked
     chance = f"{100 * asked.power:g} % power" + ("" if asked.alpha == 0.05 else f" at alpha {asked.alpha:g}")
     if asked.effect is not None:
         lacking = "" if plan.enough else f": {plan.n_prompts - plan.in_suite:,} too few"
-        yield _wrap(
+        yield wrap(
             f"To see a win rate of {50 + 100 * asked.effect:.6g} % with {chance} you need "
             f"{plural(plan.n_prompts, 'prompt')}; {_suite_has(plan)}{lacking}."
         )
     elif plan.effect is None:
-        yield _wrap(
+        yield wrap(
             f"{plural(plan.in_suite, 'prompt')} can show nothing with {chance}, not even of a candidate that always "
             "wins; add prompts."
         )
     else:
-        yield _wrap(
+        yield wrap(
             f"The {plural(plan.in_suite, 'prompt')} of this suite can show a win rate of {rate_above(plan.effect)} or "
             f"more with {chance} (and of {rate_below(plan.effect)} or less: a candidate that is worse)."
         )
@@ -74,14 +65,14 @@ def _suite_has(plan: Plan) -> str:
 def _spread(plan: Plan) -> Iterator[str]:
     if plan.sized.sd is None:
         ties = " Ties would need fewer; --pilot RUN measures it." if plan.asked.pilot is None else ""
-        yield _wrap(f"Planned for the worst case: every prompt decisive.{ties}")
+        yield wrap(f"Planned for the worst case: every prompt decisive.{ties}")
         return
-    yield _wrap(
+    yield wrap(
         f"Planned with the spread of the prompts' scores about 1/2 in the {plan.pilot.source}: {plan.sized.sd:.2f} "
         "(0.50 where every prompt is decisive)."
     )
     if plan.upper is not None:
-        yield _wrap(f"With the upper 80 % bound of that spread, {plan.upper.sd:.2f}: {_sized(plan.upper)}.")
+        yield wrap(f"With the upper 80 % bound of that spread, {plan.upper.sd:.2f}: {_sized(plan.upper)}.")
 
 
 def _sized(sized: Sized) -> str:
@@ -93,20 +84,20 @@ def _sized(sized: Sized) -> str:
 def _calls(plan: Plan) -> Iterator[str]:
     if not plan.work:
         free = "nothing is paid" if plan.cost_usd is not None else "what it costs depends on who is not named yet"
-        yield _wrap(f"No model behind an API is named: {free}.")
+        yield wrap(f"No model behind an API is named: {free}.")
         return
     taken, written = plan.tokens
     calls = plural(sum(work.calls for work in plan.work), "call")
     split = f"{plural(plan.calls('judgments'), 'judgment')}, {plural(plan.calls('responses'), 'response')}"
     tokens = f"{taken:,} tokens in, {written:,} out"
-    yield _wrap(f"{calls} for {plural(plan.n_prompts, 'prompt')}: {split}; {tokens}; {_total(plan)}.")
+    yield wrap(f"{calls} for {plural(plan.n_prompts, 'prompt')}: {split}; {tokens}; {_total(plan)}.")
     for work in plan.work:
-        yield _wrap(_line(plan, work), "  ", "    ")
+        yield note(_line(plan, work))
     for source in sorted({work.source for work in plan.work}):
-        yield _wrap(f"tokens from {source}", "  ", "    ")
+        yield note(f"tokens from {source}")
     if plan.price_source is not None:
         more = "" if plan.price_source == YOUR_FILE else "; HARNESS_PRICES overrides them"
-        yield _wrap(f"prices: {plan.price_source}{more}", "  ", "    ")
+        yield note(f"prices: {plan.price_source}{more}")
 
 
 def _line(plan: Plan, work: Work) -> str:
@@ -126,5 +117,5 @@ def _total(plan: Plan) -> str:
 
 
 def _notes(plan: Plan) -> Iterator[str]:
-    for note in plan.notes:
-        yield _wrap(note, "- ", "  ")
+    for said in plan.notes:
+        yield wrap(said, first="- ", rest="  ")

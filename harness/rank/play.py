@@ -69,7 +69,7 @@ class Player:
 
     def _pairs(self, manifest: Mapping[str, Any]) -> Stop | None:
         """Run every pair that is not complete; what stopped it, or None."""
-        for i, j, path in pairs_of(self.robin, self.out):
+        for i, j, path in pairs_of(len(self.robin.specs), self.out):
             if not (path / folder.MANIFEST).exists():
                 stopped = self._begin(manifest, (i, j), path)
             elif not folder.read_manifest(path)["complete"]:
@@ -108,7 +108,7 @@ class Player:
             return conclude(path, manifest, stopped)[1]
 
     def _played(self, stopped: Stop | None) -> Played:
-        runs = [path for _, _, path in pairs_of(self.robin, self.out)]
+        runs = [path for _, _, path in pairs_of(len(self.robin.specs), self.out)]
         there = [path for path in runs if (path / folder.MANIFEST).exists()]
         whole = [path for path in there if folder.read_manifest(path)["complete"]]
         complete = stopped is None and len(whole) == len(runs)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError, Problem
+from harness.folder import MANIFEST, read_manifest
 from harness.launch import Options
 from harness.models.contestant import Question
 from harness.models.spec import parse
@@ -126,7 +127,23 @@ def file_of(out: Path, place: int) -> Path:
     return out / RESPONSES / f"{place + 1}.jsonl"
 
 
-def pairs_of(robin: Robin, out: Path) -> Iterator[tuple[int, int, Path]]:
+def pairs_of(contestants: int, out: Path) -> Iterator[tuple[int, int, Path]]:
     """Every pair with the folder of its run."""
-    for i, j in combinations(range(len(robin.specs)), 2):
+    for i, j in combinations(range(contestants), 2):
         yield i, j, out / f"{i + 1}-vs-{j + 1}"
+
+
+def runs_of(paths: Sequence[Path]) -> list[Path]:
+    """These folders, a ranking's being all its pairs. Raises InputError where a ranking is not complete."""
+    found: list[Path] = []
+    for path in paths:
+        # What is no folder of ours is told by whoever reads it as a run.
+        manifest = read_manifest(path) if (path / MANIFEST).exists() else {}
+        if manifest.get("kind") != "ranking":
+            found.append(path)
+        elif manifest["complete"]:
+            found += [run for _, _, run in pairs_of(len(manifest["contestants"]), path)]
+        else:
+            what = "is a ranking that is not complete; the command that began it (`harness rank --suite …`) goes on"
+            raise InputError([Problem(path=str(path), what=what)])
+    return found

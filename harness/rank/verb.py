@@ -18,7 +18,7 @@ from harness.progress import showing
 from harness.rank import words
 from harness.rank.field import Contestant, Field, Key, gather
 from harness.rank.play import Played, Player
-from harness.rank.robin import Robin, file_of, robin_of
+from harness.rank.robin import Robin, file_of, robin_of, runs_of
 from harness.rank.standings import Standings, standings
 
 FIGURES = "ranking.json"
@@ -26,8 +26,8 @@ Resolve = Callable[[Spec, Callable[[str, int, int], None]], Spec]
 
 
 def rank_runs(paths: Sequence[Path], *, allow_mixed: bool, as_json: bool) -> int:
-    """Rank the contestants of finished runs: exit code 0, 3 or 4; raises InputError for 2."""
-    found = standings(gather(paths, allow_mixed=allow_mixed))
+    """Rank the contestants of runs, and of whole rankings: exit code 0, 3 or 4; raises InputError for 2."""
+    found = standings(gather(runs_of(paths), allow_mixed=allow_mixed))
     _show(found, as_json=as_json)
     if not found.field.complete:
         print("incomplete; the ranking rests on what is there", file=sys.stderr)

@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from harness.report import tables, words
+from harness.report.columns import WIDTH, note, wrap
 from harness.report.data import Report
 from harness.report.numerals import DASH, one_line
 from harness.report.tables import Cell, Row
 
-WIDTH = 80
-_NBSP = "\N{NO-BREAK SPACE}"
 _HEADS = ("score", "95 %", "W–L–T", "p", "first", "agree", "controls")
 _FEW_HEADS = ("score", "95 %", "W–L–T", "p", "n")
 
@@ -61,32 +60,20 @@ def _wanted() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _wrap(text: str, width: int, *, first: str = "", rest: str = "") -> str:
-    """Wrapped prose, measured in columns; a figure stays with its percent sign, a word longer than a line is broken."""
-    lines, line = [], first
-    for word in one_line(text).replace(" %", f"{_NBSP}%").split(" "):
-        for piece in chop_cells(word, width - len(rest)):
-            if line.strip() and cell_len(line) + 1 + cell_len(piece) > width:
-                lines.append(line)
-                line = rest
-            line += f" {piece}" if line.strip() else piece
-    return "\n".join([*lines, line]).replace(_NBSP, " ")
-
-
 def _title(report: Report, width: int, pen: _Pen) -> str:
-    lines = [pen.dim(_wrap(report.title, width))]
+    lines = [pen.dim(wrap(report.title, width))]
     for role, side in (("candidate", report.candidate), ("baseline", report.baseline)):
         if side is not None:
-            lines.append(pen.dim(_wrap(f"{role}: {side.spec}", width, rest="  ")))
+            lines.append(pen.dim(wrap(f"{role}: {side.spec}", width, rest="  ")))
     return "\n".join(lines)
 
 
 def _decision(report: Report, width: int, pen: _Pen) -> str:
     verdict = words.verdict(report.summary)
     verdict = verdict[0].upper() + verdict[1:]
-    text = _wrap(f"{verdict}: {words.basis(report.summary)}", width)
+    text = wrap(f"{verdict}: {words.basis(report.summary)}", width)
     lines = [*words.counted(report.comparisons), *words.clean_line(report.summary)]
-    counted = "\n".join(pen.dim(_wrap(line, width)) for line in lines)
+    counted = "\n".join(pen.dim(wrap(line, width)) for line in lines)
     bold = text.replace(verdict, pen.bold(verdict), 1)
     return f"{bold}\n{counted}".rstrip("\n")
 
@@ -97,7 +84,7 @@ def _judges(report: Report, width: int, pen: _Pen) -> str:
         return ""
     why = tables.reasons(cell for row in rows for cell in _cells(row))
     notes = [*_dashes(why), *words.all_single_verdicts(report.summary)]
-    return "\n".join([*_table("", rows, _cells, _HEADS, width, pen), *(pen.dim(_note(note, width)) for note in notes)])
+    return "\n".join([*_table("", rows, _cells, _HEADS, width, pen), *(pen.dim(note(said, width)) for said in notes)])
 
 
 def _categories(report: Report, width: int, pen: _Pen) -> str:
@@ -107,7 +94,7 @@ def _categories(report: Report, width: int, pen: _Pen) -> str:
     why = tables.reasons(cell for row in rows for cell in _few(row))
     notes = [*_dashes(why), "intervals by category are not corrected for looking at several"]
     lines = _table("by category", rows, _few, _FEW_HEADS, width, pen)
-    return "\n".join([*lines, *(pen.dim(_note(note, width)) for note in notes)])
+    return "\n".join([*lines, *(pen.dim(note(said, width)) for said in notes)])
 
 
 def _leakage(report: Report, width: int, pen: _Pen) -> str:
@@ -117,7 +104,7 @@ def _leakage(report: Report, width: int, pen: _Pen) -> str:
     rows = tables.leakage_rows(report.summary)
     notes = [*said, *_dashes(tables.reasons(cell for row in rows for cell in _few(row)))]
     lines = _table("leakage", rows, _few, _FEW_HEADS, width, pen) if rows else [pen.dim("leakage")]
-    return "\n".join([*lines, *(_note(note, width) for note in notes)])
+    return "\n".join([*lines, *(note(said, width) for said in notes)])
 
 
 def _cells(row: Row) -> tuple[Cell, ...]:
@@ -130,10 +117,6 @@ def _few(row: Row) -> tuple[Cell, ...]:
 
 def _dashes(why: Sequence[str]) -> list[str]:
     return [f"{DASH} {'; '.join(why)}"] if why else []
-
-
-def _note(text: str, width: int) -> str:
-    return _wrap(text, width, first="  ", rest="    ")
 
 
 def _table(
@@ -170,10 +153,10 @@ def _line(name: str, figures: str, room: int, width: int) -> list[str]:
 def _list(title: str, sentences: Sequence[str], width: int, pen: _Pen) -> str:
     if not sentences:
         return ""
-    lines = [_wrap(sentence, width, first="  ", rest="    ") for sentence in sentences]
+    lines = [note(sentence, width) for sentence in sentences]
     return "\n".join([pen.bold(title), *lines])
 
 
 def _made(report: Report, width: int, pen: _Pen) -> str:
     facts = "; ".join(f"{label} {text}" for label, text in report.facts.items())
-    return pen.dim(_wrap(f"made with {facts}", width)) if facts else ""
+    return pen.dim(wrap(f"made with {facts}", width)) if facts else ""

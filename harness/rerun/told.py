@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from harness.report.columns import listing, wrap
 from harness.report.numerals import one_line, percent, plural, span
 from harness.rerun.rejudge import Rejudged, Waver
 from harness.rerun.verify import Difference, Verified
-from harness.rerun.words import bullets, wrapped
 
 SHOWN = 20
 ROOM = 60
@@ -17,10 +17,11 @@ ROOM = 60
 
 def verified(run: Path, found: Verified) -> str:
     """The whole report of a replay."""
-    blocks = [wrapped(f"{run.resolve().name}, replayed from records and cache"), wrapped(_outcome(found))]
-    blocks += bullets("differences", _differences(found))
-    blocks += bullets("where the verdicts came from (control pairs among them)", _ways(found))
-    return "\n\n".join([*blocks, *bullets("what to know", found.notes)]) + "\n"
+    blocks = [wrap(f"{run.resolve().name}, replayed from records and cache"), wrap(_outcome(found))]
+    blocks.append(listing("differences", _differences(found)))
+    blocks.append(listing("where the verdicts came from (control pairs among them)", _ways(found)))
+    blocks.append(listing("what to know", found.notes))
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _outcome(found: Verified) -> str:
@@ -80,14 +81,15 @@ def rejudged(run: Path, found: Rejudged) -> str:
     """The whole report of asking judges again."""
     of = "all" if found.prompts == found.of else f"{found.prompts:,} of"
     title = f"{one_line(run.resolve().name)}: judges asked again about {of} {plural(found.of, 'prompt')}"
-    blocks = [wrapped(f"{title} (seed {found.seed}), with the cache off")]
+    blocks = [wrap(f"{title} (seed {found.seed}), with the cache off")]
     if not found.judges:
         blocks.append("No judge of this run is asked in a way that could waver; nothing was asked.")
     for name, judge in found.judges.items():
-        blocks += bullets(one_line(name), _waver(judge))
-    blocks += bullets("not asked again", [f"{name}: {why}" for name, why in found.steady.items()])
+        blocks.append(listing(one_line(name), _waver(judge)))
+    blocks.append(listing("not asked again", [f"{name}: {why}" for name, why in found.steady.items()]))
     kept = [f"the answers are kept in {found.kept}; nothing of the run has changed"] if found.kept else []
-    return "\n\n".join([*blocks, *bullets("what to know", [*found.notes, *kept])]) + "\n"
+    blocks.append(listing("what to know", [*found.notes, *kept]))
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _waver(found: Waver) -> list[str]:

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 
+from harness.report.columns import WIDTH, listing, wrap
 from harness.report.numerals import DASH, one_line, percent, plural, span
 from harness.rerun.compare import Ran, Rerun
 from harness.stats.spread import Spread
 
-WIDTH = 80
 LISTED = 10
 _TOLD = {"win": "won", "loss": "lost", "tie": "tied"}
 _FEW = 30
-
-
-def wrapped(text: str, *, first: str = "", rest: str = "") -> str:
-    """A paragraph of at most 80 columns; a figure stays with its percent sign, a word too long for a line is broken."""
-    lines, line = [], first
-    for word in one_line(text).replace(" %", "\N{NO-BREAK SPACE}%").split(" "):
-        for piece in chop_cells(word, WIDTH - max(len(first), len(rest))):
-            if line.strip() and cell_len(line) + 1 + cell_len(piece) > WIDTH:
-                lines.append(line)
-                line = rest
-            line += f" {piece}" if line.strip() else piece
-    return "\n".join([*lines, line]).replace("\N{NO-BREAK SPACE}", " ")
-
-
-def bullets(title: str, sentences: Iterable[str]) -> list[str]:
-    """A titled list; nothing where there is nothing to list."""
-    said = [wrapped(sentence, first="  ", rest="    ") for sentence in sentences]
-    return ["\n".join([title, *said])] if said else []
 
 
 def told(found: Rerun) -> str:
     """The whole report of a rerun."""
     times = len(found.runs) - 1
     again = f", run again {plural(times, 'time')}" if times else ""
-    blocks = [wrapped(f"{found.runs[0].path.resolve().name}{again}"), wrapped(_headline(found)), _table(found.runs)]
+    blocks = [wrap(f"{found.runs[0].path.resolve().name}{again}"), wrap(_headline(found)), _table(found.runs)]
     if found.spread is not None and len(found.runs) > 1:
-        blocks += bullets("how far the runs lie apart", _spread(found.spread))
-        blocks += bullets("flips", _flips(found))
-    return "\n\n".join([*blocks, *bullets("what to know", found.notes)]) + "\n"
+        blocks.append(listing("how far the runs lie apart", _spread(found.spread)))
+        blocks.append(listing("flips", _flips(found)))
+    blocks.append(listing("what to know", found.notes))
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _headline(found: Rerun) -> str:

@@ -70,9 +70,8 @@ class Curve:
 
     def alike(self, step: int) -> tuple[int, ...]:
         """The other steps that cannot be told from this one; all of them where nothing can be told."""
-        told = {one for gain in self.gains if gain.p_adjusted <= self.alpha for one in (gain.earlier, gain.later)
-                if step in (gain.earlier, gain.later)}  # fmt: skip
-        return tuple(other for other in range(len(self.steps)) if other != step and other not in told)
+        pairs = [{gain.earlier, gain.later} for gain in self.gains if gain.p_adjusted <= self.alpha]
+        return tuple(other for other in range(len(self.steps)) if other != step and {step, other} not in pairs)
 
     @property
     def like_best(self) -> tuple[int, ...]:

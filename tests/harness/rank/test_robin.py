@@ -116,6 +116,7 @@ def test_a_pair_is_an_ordinary_run(once: tuple[Path, Counter[str], dict[str, Any
     assert manifest["complete"] is True and any("answered once" in note for note in manifest["notes"])
     runs = [folder / "out" / pair for pair in ("1-vs-2", "1-vs-3", "2-vs-3")]
     assert harness("rank", *runs, "--json", env=environment(folder)).json == found
+    assert harness("rank", folder / "out", "--json", env=environment(folder)).json == found
 
 
 def test_the_responses_are_in_the_contracts_format(once: tuple[Path, Counter[str], dict[str, Any]]) -> None:
@@ -190,6 +191,9 @@ def test_a_lost_response_keeps_judges_from_being_asked(tmp_path: Path) -> None:
         # The server answers the others; nobody knows yet what this one says.
         stopped = play(tmp_path, server, "--json")
         assert stopped.code == 4 and answered(server)["judge"] == 0
+    assert "1 response of openai/short, 1 response of openai/middle" in stopped.err
+    again = harness("rank", tmp_path / "out", env=environment(tmp_path))
+    assert again.code == 2 and "is a ranking that is not complete" in again.err
     assert not (tmp_path / "out" / "1-vs-2").exists()
 
 
