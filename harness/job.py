@@ -70,7 +70,11 @@ def to_manifest(job: Job, *, fingerprints: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_manifest(manifest: Mapping[str, Any]) -> Job:
-    """The job a manifest describes. Raises InputError where the manifest is not whole."""
+    """The job a manifest describes. Raises InputError where the manifest is not whole, or a ranking's."""
+    if manifest.get("kind") == "ranking":
+        raise InputError(
+            "this is a ranking, not a run; `harness rank DIR` shows it, and its pairs lie inside as I-vs-J"
+        )
     try:
         suite = dict(manifest["suite"])
         suite.pop("kind", None)
