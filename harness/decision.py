@@ -51,8 +51,8 @@ def decide(
     """The decision that `result` (the panel's, or the one counting judge's) allows, and the reason in words.
 
     `result` is None where no judge counts. `judges` are the results of those that count: where every one of them
-    contradicts itself on more than half of the prompts, their majority decides nothing either; and where every one of
-    them is led by position, a rate near 1/2 is the position's, not the contestants', and no `equivalent`.
+    contradicts itself on more than half of the prompts, their majority decides nothing either; and where half of them
+    do, or are led by position, a rate near 1/2 is the position's, not the contestants', and no `equivalent`.
     """
     if result is None:
         return "inconclusive", "no judge counts"
@@ -68,11 +68,14 @@ def decide(
         return "inconclusive", "every judge's two orders agree on fewer than half of the prompts"
     low, high = estimate.ci
     if 0.5 - equivalence <= low and high <= 0.5 + equivalence:
-        if listed and all(judge.led_by_position for judge in listed):
+        blind = sum(j.led_by_position or (j.consistency is not None and j.consistency < 0.5) for j in listed)
+        if listed and 2 * blind >= len(listed):
             return "inconclusive", "the verdicts follow the position, so that their balance says nothing of the two"
         return "equivalent", f"the interval lies inside 1/2 ± {equivalence:g}"
     if (low > 0.5 or high < 0.5) and result.p_value <= 0.05:
-        return ("better" if low > 0.5 else "worse"), "the interval excludes 1/2 and the sign test agrees"
+        agrees = (result.wins > result.losses) == (low > 0.5)
+        said = "the sign test agrees" if agrees else "the sign test is as clear, but for the other side"
+        return ("better" if low > 0.5 else "worse"), f"the interval excludes 1/2 and {said}"
     if low > 0.5 or high < 0.5:
         return "inconclusive", "the interval excludes 1/2 but the sign test does not agree"
     return "inconclusive", "the interval holds 1/2"

@@ -59,9 +59,9 @@ class Result:
     """The contract's R: what one judge, or the panel, says over a set of prompts.
 
     `pairs` is what `consistency` is a share of: repeats with both orders. `judgments` counts single verdicts (rows),
-    the way results are often published; it decides nothing. `one_slot`: every verdict it was asked for named the same
-    slot. `clustered` is there where prompts share clusters, `exact` (Clopper–Pearson) where few scores are all 0 or 1,
-    `equal_length` where lengths are known.
+    the way results are often published; it decides nothing. `led_by_position`: the slot decided more than the answers
+    did, so that a rate of 1/2 says nothing of the contestants. `clustered` is there where prompts share clusters,
+    `exact` (Clopper–Pearson) where few scores are all 0 or 1, `equal_length` where lengths are known.
     """
 
     estimate: Mean
@@ -78,21 +78,10 @@ class Result:
     split: int | None = None
     judgments: Mapping[str, int] | None = None
     sd: float | None = None
-    one_slot: bool = False
+    led_by_position: bool = False
     clustered: Clustered | None = None
     exact: tuple[float, float] | None = None
     equal_length: LengthControlled | None = None
-
-    @property
-    def led_by_position(self) -> bool:
-        """Whether the slot decided more than the answers did, so that a rate of 1/2 says nothing of the contestants.
-
-        Every verdict for one slot; or, where no prompt has both orders, more than 3/4 of the decisive ones: a judge
-        that follows the slot on half of the prompts and has no preference on the others names it that often.
-        """
-        rate = self.first_position_rate
-        alone = not self.pairs and rate is not None and abs(rate - 0.5) > 0.25
-        return self.one_slot or alone
 
     def as_json(self) -> dict[str, Any]:
         """The object of the contract, with the keys this project adds at its end."""
@@ -217,7 +206,7 @@ def judge_result(
         first_position_rate=first_position_rate(usable),
         consistency=agreeing / pairs if pairs else None,
         pairs=pairs,
-        one_slot=_one_slot(usable),
+        led_by_position=_led_by_position(by_prompt, pairs),
         judgments=_single_verdicts(usable),
     )
     return result, scores
@@ -289,20 +278,40 @@ def _single_verdicts(usable: Sequence[JudgmentRecord]) -> dict[str, int]:
     return {name: counts[name] for name in VALUE}
 
 
-def _one_slot(usable: Sequence[JudgmentRecord]) -> bool:
-    """Whether every verdict that was really asked for names one slot (identical responses are ties without a call)."""
-    seen: set[bool] = set()
-    count = 0
-    for judgment in usable:
-        if judgment.order is None or (judgment.model_extra or {}).get("identical"):
-            continue
-        if judgment.winner == "tie":
-            return False
-        count += 1
-        seen.add(judgment.order == f"{judgment.winner}_first")
-        if len(seen) > 1:
-            return False
-    return count > 1
+def _led_by_position(by_prompt: Mapping[str, Sequence[JudgmentRecord]], pairs: int) -> bool:
+    """Whether the slot decided more than the answers did.
+
+    Where more than half of the verdicts it was asked for are decisive, and all of those name one slot; or where most
+    comparisons were judged in one order alone, and more than 3/4 of the decisive verdicts on them name one slot: a
+    judge that follows the slot on half of the prompts and has no preference on the others names it that often.
+    Identical responses are ties that no judge was asked about.
+    """
+    whole, alone = _Slots(), _Slots()
+    for rows in by_prompt.values():
+        asked = [j for j in rows if j.winner and j.order and not (j.model_extra or {}).get("identical")]
+        seen = Counter(judgment.repeat for judgment in asked)
+        for judgment in asked:
+            whole.see(judgment)
+            if seen[judgment.repeat] == 1:
+                alone.see(judgment)
+    always = whole.first in (0, whole.decisive) and 2 * whole.decisive > whole.asked and whole.decisive > 1
+    mostly = abs(2 * alone.first - alone.decisive) * 2 > alone.decisive and 2 * alone.decisive > alone.asked
+    return always or (mostly and alone.asked > pairs)
+
+
+@dataclass(slots=True)
+class _Slots:
+    """Verdicts that were asked for, the decisive ones among them, and those for whichever was shown first."""
+
+    asked: int = 0
+    decisive: int = 0
+    first: int = 0
+
+    def see(self, judgment: JudgmentRecord) -> None:
+        self.asked += 1
+        if judgment.winner != "tie":
+            self.decisive += 1
+            self.first += judgment.order == f"{judgment.winner}_first"
 
 
 def first_position_rate(judgments: Iterable[JudgmentRecord]) -> float | None:

@@ -191,7 +191,7 @@ def conclude(run: Path, manifest: Mapping[str, Any], stopped: Stop | None) -> tu
     complete = stopped is None and is_complete(found)
     report = report_of(found, summary_of(found, complete=complete))
     try:
-        write(run, report, {**manifest, "complete": complete, "seals": seal(run)})
+        write(run, report, {**manifest, "complete": complete, "seals": seal(run, manifest)})
     except RunStopped as full:
         return report_of(found, summary_of(found, complete=False)), stopped or full
     return report, stopped

@@ -16,9 +16,9 @@ from harness.stats.length import LengthControlled, length_controlled
 
 # The refits are drawn with it, so that the same judgments always give the same interval.
 SEED = 0
-# Refits times prompts: beyond this many, fewer refits (never fewer than 200) are drawn.
+# Refits times prompts: beyond this many, fewer refits are drawn, but never fewer than 200.
 CELLS = 2_000_000
-MOST = 1000
+MOST, FEWEST = 1000, 200
 
 
 def length_differences(judgments: Iterable[JudgmentRecord]) -> dict[str, float]:
@@ -39,5 +39,5 @@ def at_equal_length(scores: Mapping[str, float], differences: Mapping[str, float
         np.asarray([scores[prompt] for prompt in known], dtype=np.float64),
         np.asarray([differences[prompt] for prompt in known], dtype=np.float64),
         np.random.default_rng(SEED),
-        resamples=min(MOST, CELLS // len(known)),
+        resamples=max(FEWEST, min(MOST, CELLS // len(known))),
     )

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from harness.decision import Decision, control_counts, counting
-from harness.figures import deciding_scores
+from harness.decision import Decision, control_counts, counting, decide
+from harness.figures import deciding_scores, judge_result, panel_result
 from harness.job import Job
 from harness.plan import presentations, seeded
 from harness.records import JudgmentRecord
@@ -31,9 +31,9 @@ GROWTH = 16
 class Stopping:
     """Where a run stands that asks only until it is decided.
 
-    `decision` is what the interval [`low`, `high`] says, None where it says nothing; `decided_at` the number of scored
-    prompts it was said at, where the interval stands still. `asked` of the run's `prompts` were asked; `calls_saved`
-    presentations were not shown to the `judges` that count and are asked.
+    `decision` is what the interval [`low`, `high`] says, and the plain rule with it; None where they say nothing yet.
+    `decided_at` is the number of scored prompts at the look that decided. `asked` of the run's `prompts` were asked;
+    `calls_saved` presentations were not shown to the `judges` that count and are asked.
     """
 
     decision: Decision | None
@@ -105,11 +105,22 @@ def standing(
             begun.add(judgment.id)
     last = max((place for place, prompt in enumerate(order, 1) if prompt.id in begun), default=0)
     asked = next((end for end in boundaries(len(order)) if end >= last), 0)
-    wave = {prompt.id for prompt in order[:asked]}
-    scores = deciding_scores({name: rows[name] for name in count}, sorted(wave)) if count else {}
+    ids, counted = [prompt.id for prompt in order[:asked]], {name: rows[name] for name in count}
+    scores = deciding_scores(counted, ids) if count else {}
+    plain = _plainly(counted, ids, job.suite.equivalence) if count else None
     left = len(presentations(order[asked:], job.repeats, job.suite.orders, job.suite.seed))
     judges = sum(name in asked_judges for name in count)
-    return looked(order, scores, asked, equivalence=job.suite.equivalence, calls_saved=left * judges, judges=judges)
+    found = looked(order, scores, asked, equivalence=job.suite.equivalence, calls_saved=left * judges, judges=judges)
+    # Where the plain rule does not say the same, nothing is decided yet: to stop would be to end without an answer.
+    return found if plain == found.decision else replace(found, decision=None, decided_at=None)
+
+
+def _plainly(rows: Mapping[str, Sequence[JudgmentRecord]], prompts: Sequence[str], equivalence: float) -> Decision:
+    """What the rule for a fixed number of prompts says of the judge or judges that count."""
+    found = [judge_result(listed, prompts) for listed in rows.values()]
+    results = [result for result, _ in found]
+    deciding = results[0] if len(found) == 1 else panel_result([scores for _, scores in found], prompts)
+    return decide(deciding, complete=True, equivalence=equivalence, judges=results)[0]
 
 
 def looked(
@@ -125,13 +136,15 @@ def looked(
     from harness.stats import betting
 
     drawn = np.asarray([scores[p.id] for p in order[:asked] if p.id in scores], dtype=np.float64)
-    found = betting.decide(drawn, equivalence, ALPHA)
+    lows, highs = betting.confidence_sequence(drawn, ALPHA) if drawn.size else (np.zeros(1), np.ones(1))
+    low, high = float(lows[-1]), float(highs[-1])
+    said = betting.said_of(low, high, equivalence)
     return Stopping(
-        decision=found.said,
-        low=found.low,
-        high=found.high,
+        decision=said,
+        low=low,
+        high=high,
         scored=int(drawn.size),
-        decided_at=found.at,
+        decided_at=None if said is None else int(drawn.size),
         asked=asked,
         prompts=len(order),
         calls_saved=calls_saved,

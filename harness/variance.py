@@ -20,6 +20,8 @@ from harness.stats.variance import PARTS, WITHIN_RESIDUAL, Advice, Part, Split, 
 from harness.stats.variance import split as split_table
 
 SEED = 0
+# A core of fewer prompts, or of less than half of them, says little of all.
+FEWEST = 10
 _ORDERS = {"candidate_first": 0, "baseline_first": 1, None: 2}
 NAMES = {
     "prompt": "the prompt",
@@ -38,10 +40,11 @@ class VarianceSplit:
     """The parts of a single verdict's variance over the balanced core, and what they advise.
 
     `used` verdicts are in the core and `dropped` usable ones are not; `left_out` are judges with too few verdicts to
-    stand in it. `advice` is None where the prompts' scores do not vary.
+    stand in it. `advice` is None where the prompts' scores do not vary. `split` is None where the core is too small to
+    speak for all verdicts.
     """
 
-    split: Split
+    split: Split | None
     advice: Advice | None
     judges: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -49,7 +52,9 @@ class VarianceSplit:
     dropped: int
 
     def as_json(self) -> dict[str, Any]:
-        """The object of summary.json: parts with their shares, the advice, and what was left out."""
+        """The object of summary.json: parts with their shares, the advice, and what was left out; or why not."""
+        if self.split is None:
+            return {"parts": None, "reason": self._too_small(), "verdicts": self.used, "dropped": self.dropped}
         design = self.split.design
         return {
             "prompts": design.prompts,
@@ -66,27 +71,36 @@ class VarianceSplit:
 
     def sentences(self) -> list[str]:
         """What a reader should know of it, plainly: where the differences come from, what would help, what is open."""
-        said = [self._shares()]
+        if self.split is None:
+            return [self._too_small()]
+        said = [self._shares(self.split)]
         if self.split.total == 0:
             return said
         if self.advice is not None:
             said += [*_worth(self.advice), _doubled(self.advice, len(self.judges))]
-        return [*said, *self._other_judges(), *self._open(), *self._left_out()]
+        return [*said, *self._other_judges(self.split), *self._open(self.split), *self._left_out()]
 
-    def _shares(self) -> str:
-        design = self.split.design
+    def _too_small(self) -> str:
+        of = f"{self.used:,} of {plural(self.used + self.dropped, 'usable verdict')}"
+        return (
+            f"Where verdicts' differences come from cannot be told: {of} can be set in a table with as many repeats, "
+            f"judges and orders for every prompt, and it takes {FEWEST} prompts and half of them all."
+        )
+
+    def _shares(self, split: Split) -> str:
+        design = split.design
         judges = f" × {plural(design.judges, 'judge')}" if design.judges > 1 else ""
         orders = " × 2 orders" if design.orders > 1 else ""
         of = f"{plural(design.prompts, 'prompt')} × {plural(design.repeats, 'repeat')}{judges}{orders}"
         begun = f"Why single verdicts differ ({of}; shares of the variance"
-        if self.split.total == 0:
+        if split.total == 0:
             return f"Single verdicts do not differ at all ({of}); nothing can be said of where differences come from."
-        shown = [(name, self.split.parts[name]) for name in PARTS if self.split.parts[name].variance is not None]
+        shown = [(name, split.parts[name]) for name in PARTS if split.parts[name].variance is not None]
         interval = ", 95 % in brackets" if any(part.ci for _, part in shown) else ""
         return f"{begun}{interval}): {', '.join(f'{NAMES[name]} {_share(part)}' for name, part in shown)}."
 
-    def _other_judges(self) -> list[str]:
-        part = self.split.parts["judge"]
+    def _other_judges(self, split: Split) -> list[str]:
+        part = split.parts["judge"]
         if not part.variance:
             return []
         return [
@@ -94,13 +108,13 @@ class VarianceSplit:
             f"{len(self.judges)} judges); no number of prompts takes that away."
         ]
 
-    def _open(self) -> list[str]:
-        design, parts = self.split.design, self.split.parts
+    def _open(self, split: Split) -> list[str]:
+        design, parts = split.design, split.parts
         said = []
         if design.judges == 1:
             said.append("There is one judge, so that nothing is known of what another would say.")
         if design.orders == 1:
-            said.append("Every response pair was judged in one order, so that the order's part is not known.")
+            said.append("Every response pair stands here in one order, so that the order's part is within the others.")
         if design.repeats == 1:
             said.append("There is one repeat, so that the generation's part is within the prompt's.")
         within = [NAMES[name] for name in PARTS if parts[name].reason == WITHIN_RESIDUAL]
@@ -136,18 +150,20 @@ def split(
     """
     cube, units, usable, named, left_out = _cube(judgments, judges)
     table = _core(cube, units)
-    if table is None:
+    if table is None or table[0].size < 2:
         return None
-    found = split_table(table, rng=rng or np.random.default_rng(SEED))
-    if found is None:
+    used = int(table.size)
+    enough = table.shape[0] >= FEWEST and 2 * table.shape[0] >= np.unique(units).size
+    found = split_table(table, rng=rng or np.random.default_rng(SEED)) if enough else None
+    if enough and found is None:
         return None
     return VarianceSplit(
         split=found,
-        advice=advice(found),
+        advice=advice(found) if found is not None else None,
         judges=named,
         left_out=left_out,
-        used=int(table.size),
-        dropped=usable - int(table.size),
+        used=used,
+        dropped=usable - used,
     )
 
 
@@ -189,15 +205,21 @@ def _cube(
 def _core(cube: NDArray[np.float64], prompt: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """The balanced table (prompts, repeats, judges, orders) that keeps most verdicts; None where there is none.
 
-    Both orders where they keep as many generations as one order would keep verdicts of; several repeats are preferred
+    Both orders where they keep as many generations as one order would keep verdicts of; judges that were shown a
+    generation in different orders stand together where else less than half would be left. Several repeats are preferred
     to one where they keep at least a quarter of the verdicts, for one repeat says nothing of generations.
     """
     if cube.size == 0:
         return None
     here: NDArray[np.bool_] = np.logical_not(np.isnan(cube).any(axis=1))
     both, one = here[:, :2].all(axis=1), here.any(axis=1)
-    if 2 * both.sum() >= one.sum():
+    if both.any() and 2 * both.sum() >= one.sum():
         return _stacked(cube[both][:, :, :2], prompt[both])
+    each: NDArray[np.bool_] = np.logical_not(np.isnan(cube))
+    any_order: NDArray[np.bool_] = np.all(each.any(axis=2), axis=1)
+    if 2 * one.sum() < any_order.sum():
+        own = np.argmax(each[any_order], axis=2)
+        return _stacked(np.take_along_axis(cube[any_order], own[:, :, None], axis=2), prompt[any_order])
     first = np.argmax(here[one], axis=1)
     return _stacked(np.take_along_axis(cube[one], first[:, None, None], axis=2), prompt[one])
 
@@ -208,6 +230,8 @@ def _stacked(values: NDArray[np.float64], prompt: NDArray[np.int64]) -> NDArray[
     counts = counts[counts > 0]
     kept = {number: number * int((counts >= number).sum()) for number in range(1, int(counts.max(initial=0)) + 1)}
     kept = {number: units for number, units in kept.items() if units >= 2 * number}
+    fewest = max(FEWEST, counts.size / 2)
+    kept = {number: units for number, units in kept.items() if units >= fewest * number} or kept
     if not kept:
         return None
     several = {number: units for number, units in kept.items() if number > 1 and 4 * units >= max(kept.values())}
@@ -243,7 +267,8 @@ def _doubled(found: Advice, judges: int) -> str:
     said = [f"twice as many {name} {_points(se)}" for name, se in found.doubled.items() if se is not None]
     open_ = [name for name, se in found.doubled.items() if se is None]
     text = (
-        f"The standard error of the win rate{of} is {_points(found.se)} points over {found.prompts:,} prompts; with "
+        f"By these parts the standard error of the win rate{of} is {_points(found.se)} points over {found.prompts:,} "
+        "prompts; with "
         f"{', with '.join(said)}"
     )
     if found.best_here is not None and len(said) > 2:

@@ -6,14 +6,17 @@ An unknown price makes a total unknown, never smaller; what is known of it stand
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.models.prices import Prices, prices
 from harness.planning.calls import APIS, Work, work_for
+from harness.planning.doubts import RUNS_ALPHA, on_alpha, on_decision, on_ties
+from harness.planning.outcomes import Chances, chances
 from harness.planning.pilot import FEW, Pilot, read_pilot
 from harness.planning.question import Question, Setting, setting
+from harness.planning.rates import rate, rate_above
 from harness.report.numerals import listed
 from harness.stats.power import prompts_needed, visible_effect
 
@@ -31,7 +34,8 @@ class Sized:
 class Plan:
     """All that `harness plan` says. `sized` is what is planned with, `upper` the same at a few-prompt pilot's bound.
 
-    `costs` holds dollars by spec, None where the price is not known.
+    `costs` holds dollars by spec, None where the price is not known. `ends` is what runs of the planned size end as
+    (None where there is no effect), `first` what is to be said before the answer: decisions that would come out otherwise.
     """
 
     asked: Question
@@ -42,6 +46,8 @@ class Plan:
     work: tuple[Work, ...]
     costs: Mapping[str, float | None]
     price_source: str | None
+    ends: Chances | None
+    first: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -108,7 +114,8 @@ class Plan:
             "upper": None
             if upper is None
             else {"sd": upper.sd, "n_prompts": upper.needed, "visible_effect": upper.visible},
-            "notes": list(self.notes),
+            "power_to_decide": None if self.ends is None else self.ends.better,
+            "notes": [*self.first, *self.notes],
         }
 
 
@@ -122,6 +129,7 @@ def make(asked: Question) -> Plan:
     n = len(place.suite.prompts) if sized.needed is None else sized.needed
     work = work_for(n, place, pilot)
     costs, sources = _costs(place, work, known)
+    claims = _claims(asked, sized, len(place.suite.prompts))
     return Plan(
         asked=asked,
         setting=place,
@@ -131,8 +139,54 @@ def make(asked: Question) -> Plan:
         work=work,
         costs=costs,
         price_source=listed(sorted(sources)) or None,
-        notes=(*pilot.notes, *_notes(place, pilot, costs)),
+        ends=_ends(claims[0], place, pilot)(place.suite.equivalence) if claims else None,
+        first=tuple(_decided(asked, claims, place, pilot)),
+        notes=(*pilot.notes, *_tied(claims, pilot), *_notes(place, pilot, costs)),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """That n prompts show an effect; `rate` is its win rate in words."""
+
+    n: int
+    effect: float
+    rate: str
+
+
+def _claims(asked: Question, sized: Sized, in_suite: int) -> list[Claim]:
+    """The answer to the question, then what the suite shows where that was not the question."""
+    claims = []
+    if asked.effect is not None and sized.needed is not None:
+        claims.append(Claim(n=sized.needed, effect=asked.effect, rate=rate(asked.effect)))
+    if sized.visible is not None:
+        claims.append(Claim(n=in_suite, effect=sized.visible, rate=rate_above(sized.visible)))
+    return claims
+
+
+def _ends(claim: Claim, place: Setting, pilot: Pilot) -> Callable[[float], Chances]:
+    """What a claim's runs end as, at an equivalence; at the alpha of runs, whatever the plan's own."""
+    design = pilot.design_effect or 1.0
+    return lambda equivalence: chances(
+        claim.n, claim.effect, equivalence=equivalence, sd=pilot.sd, alpha=RUNS_ALPHA, design=design
+    )
+
+
+def _decided(asked: Question, claims: Sequence[Claim], place: Setting, pilot: Pilot) -> Iterator[str]:
+    for claim in claims:
+        ends = _ends(claim, place, pilot)
+        equivalence = place.suite.equivalence
+        said = on_decision(claim.rate, claim.n, claim.effect, asked.power, equivalence, ends)
+        said = said or on_alpha(claim.rate, claim.n, asked.alpha, ends(equivalence))
+        if said:
+            yield said
+
+
+def _tied(claims: Sequence[Claim], pilot: Pilot) -> Iterator[str]:
+    for claim in claims:
+        said = None if pilot.sd is None else on_ties(claim.rate, claim.effect, pilot.sd)
+        if said:
+            yield said
 
 
 def _sized(asked: Question, place: Setting, pilot: Pilot, sd: float | None) -> Sized:

@@ -34,8 +34,8 @@ class Question:
         problems = []
         if self.effect is not None and not SMALLEST <= self.effect < 0.5:
             problems.append(
-                "--effect is a win rate's distance from 1/2, more than 0 and less than 0.5 (0.1: a win rate of 60 %), "
-                f"found {self.effect:g}"
+                f"--effect is a win rate's distance from 1/2, at least {SMALLEST:f} and less than 0.5 (0.1: a win rate "
+                f"of 60 %), found {self.effect:g}"
             )
         if not 0 < self.alpha < 1:
             problems.append(f"--alpha is a probability between 0 and 1 (0.05), found {self.alpha:g}")

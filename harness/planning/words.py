@@ -1,38 +1,32 @@
-"""A plan in words for a terminal: the answer first, then calls, tokens and dollars, then what is in doubt."""
+"""A plan in words for a terminal: the answer, then calls, tokens and dollars, then what is in doubt.
+
+Before the answer stands what a run would decide otherwise.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from harness.models.budget import dollars
 from harness.models.prices import YOUR_FILE
 from harness.planning.calls import ESTIMATED, Work
+from harness.planning.doubts import impossible
 from harness.planning.plan import Plan, Sized
+from harness.planning.rates import rate, rate_above, rate_below
 from harness.report.columns import note, wrap
 from harness.report.numerals import plural
+from harness.stats.power import least_sd
 
 
 def render(plan: Plan) -> str:
     """The plan as lines of at most 80 columns."""
-    blocks = [[*_answer(plan)], [*_spread(plan)], [*_calls(plan)], [*_notes(plan)]]
+    blocks = [[*_first(plan)], [*_answer(plan)], [*_spread(plan)], [*_calls(plan)], [*_notes(plan)]]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
-def rate_above(effect: float) -> str:
-    """The win rate of an effect, rounded up, so that "or more" stays true: "67 %"."""
-    digits = _digits(effect)
-    return f"{math.ceil((50 + 100 * effect) * 10**digits - 1e-6) / 10**digits:g} %"
-
-
-def rate_below(effect: float) -> str:
-    """The win rate of as large an effect to the other side, rounded down: "33 %"."""
-    digits = _digits(effect)
-    return f"{math.floor((50 - 100 * effect) * 10**digits + 1e-6) / 10**digits:g} %"
-
-
-def _digits(effect: float) -> int:
-    return 0 if effect >= 0.05 else 1 if effect >= 0.005 else 3
+def _first(plan: Plan) -> Iterator[str]:
+    for said in plan.first:
+        yield wrap(said[0].upper() + said[1:] + ".")
 
 
 def _answer(plan: Plan) -> Iterator[str]:
@@ -41,7 +35,7 @@ def _answer(plan: Plan) -> Iterator[str]:
     if asked.effect is not None:
         lacking = "" if plan.enough else f": {plan.n_prompts - plan.in_suite:,} too few"
         yield wrap(
-            f"To see a win rate of {50 + 100 * asked.effect:.6g} % with {chance} you need "
+            f"To see a win rate of {rate(asked.effect)} with {chance} you need "
             f"{plural(plan.n_prompts, 'prompt')}; {_suite_has(plan)}{lacking}."
         )
     elif plan.effect is None:
@@ -69,10 +63,17 @@ def _spread(plan: Plan) -> Iterator[str]:
         return
     yield wrap(
         f"Planned with the spread of the prompts' scores about 1/2 in the {plan.pilot.source}: {plan.sized.sd:.2f} "
-        "(0.50 where every prompt is decisive)."
+        f"(0.50 where every prompt is decisive){_raised(plan)}."
     )
     if plan.upper is not None:
         yield wrap(f"With the upper 80 % bound of that spread, {plan.upper.sd:.2f}: {_sized(plan.upper)}.")
+
+
+def _raised(plan: Plan) -> str:
+    sd = plan.sized.sd
+    if sd is None or plan.effect is None or not impossible(plan.effect, sd):
+        return ""
+    return f", raised to {least_sd(plan.effect):.2f} as noted below"
 
 
 def _sized(sized: Sized) -> str:

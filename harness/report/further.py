@@ -28,6 +28,14 @@ def sections(summary: Summary) -> list[Section]:
 
 def first_doubts(summary: Summary) -> Iterable[str]:
     """What outweighs a decision: clusters over which it does not hold, looks that plain intervals do not allow for."""
+    deciding = summary.deciding
+    if deciding is not None and summary.decision in ("better", "worse"):
+        won, lost = deciding.wins, deciding.losses
+        if won != lost and (won > lost) != (summary.decision == "better"):
+            yield (
+                f"the mean says “{summary.decision}”, but {won:,} prompts were won and {lost:,} lost: the sign test "
+                "speaks for the other side, and how strong single preferences are decides"
+            )
     clustered = summary.clustered
     if clustered is not None and clustered.decision != summary.decision:
         yield (
@@ -58,7 +66,7 @@ def _anytime(found: Stopping) -> str:
     ends = f"{interval}: {span(found.low, found.high, max(found.scored, 1))} %"
     if found.decision is None:
         return f"{ends}; it decides nothing yet"
-    return f"{ends}; “{found.decision}” from prompt {found.decided_at:,} on"
+    return f"{ends}; “{found.decision}” after {plural(found.decided_at or 0, 'prompt')}"
 
 
 def _clusters(summary: Summary) -> Iterable[str]:

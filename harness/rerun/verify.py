@@ -34,15 +34,6 @@ _MISSING = "(missing)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
-    """One thing that is not as the replay has it: where, what the run holds, what the replay found."""
-
-    what: str
-    run: Any
-    replay: Any
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
     """What replaying a run showed. `how` says by judge where its verdicts came from (see `Replayed`)."""
 
@@ -120,35 +111,6 @@ def _ended(
     )
 
 
-def _concluded(run: Path, manifest: Mapping[str, Any]) -> bool:
-    """Whether the summary on disk was written for the journals on disk: a run that was killed left an older one."""
-    if manifest.get("complete"):
-        return True
-    seals = manifest.get("seals", {})
-    return bool(seals) and all(state(run, name, seals) == "whole" for name in JOURNALS)
-
-
-def _unsealed(run: Path, manifest: Mapping[str, Any]) -> Iterator[Difference]:
-    """Journals that are not what the run wrote. Other judges' judgments may be added to a run, nothing else."""
-    seals = manifest.get("seals", {})
-    for name in JOURNALS:
-        found = state(run, name, seals)
-        if found == "changed":
-            yield Difference(what=f"{name}: not what the run wrote (SHA-256)", run="other bytes", replay=None)
-        elif found == "longer" and manifest.get("complete") and not _only_others(run, name, manifest, seals):
-            yield Difference(what=f"{name}: lines were added after the run", run="more lines", replay=None)
-
-
-def _only_others(run: Path, name: str, manifest: Mapping[str, Any], seals: Mapping[str, Any]) -> bool:
-    """Whether what stands after a journal's seal are judgments of judges that were not in the run."""
-    added = (run / name).read_bytes()[sealed_bytes(seals, name) :].decode("utf-8", "replace").split("\n")
-    try:
-        judges = {json.loads(line).get("judge") for line in added if line.strip()}
-    except (ValueError, AttributeError):
-        return False
-    return name == JUDGMENTS and not judges & {None, *manifest["judge_names"]}
-
-
 def _settle(found: Found, everything: list[JudgmentRecord], place: Path, run: Path) -> Iterator[Difference]:
     """Compare the replay's journals with the run's, then complete them with what no replay could have made.
 
@@ -160,13 +122,13 @@ def _settle(found: Found, everything: list[JudgmentRecord], place: Path, run: Pa
     theirs = {r.key(): r for r in everything}
     added = {key: r for key, r in theirs.items() if r.judge not in planned or r.repeat >= _repeats(found, r.id)}
     expected = {key: r for key, r in theirs.items() if key not in added}
-    yield from _compare(JUDGMENTS, _named, expected, mine, FIELDS, whole=whole, get=getattr)
+    yield from compare_records(JUDGMENTS, expected, mine, FIELDS, whole=whole, get=getattr)
     kept = {**{key: r for key, r in mine.items() if whole or key in expected}, **added}
     _write(place / JUDGMENTS, [_or_own(r, expected.get(key)).line() for key, r in sorted(kept.items(), key=str)])
 
     controls = {control_key(line): line for line in control_lines(place)}
     of_run = {control_key(line): line for line in found.controls}
-    yield from _compare(CONTROLS, _named, of_run, controls, CONTROL_FIELDS, whole=whole, get=dict.get)
+    yield from compare_records(CONTROLS, of_run, controls, CONTROL_FIELDS, whole=whole, get=dict.get)
     lines = [
         line if of_run.get(key, line)["status"] not in UNANSWERED else of_run[key]
         for key, line in controls.items()
@@ -184,63 +146,8 @@ def _or_own(record: JudgmentRecord, own: JudgmentRecord | None) -> JudgmentRecor
     return own if own is not None and own.status in UNANSWERED else record
 
 
-def _compare(
-    name: str,
-    named: Any,
-    run: Mapping[Any, Any],
-    replay: Mapping[Any, Any],
-    fields: tuple[str, ...],
-    *,
-    whole: bool,
-    get: Any,
-) -> Iterator[Difference]:
-    for key in sorted({*run, *replay}, key=str):
-        where = f"{name} {named(key)}"
-        if key not in run:
-            if whole:
-                yield Difference(what=where, run=_MISSING, replay=get(replay[key], "verdict"))
-            continue
-        if get(run[key], "status") in UNANSWERED:
-            continue
-        if key not in replay:
-            yield Difference(what=where, run=get(run[key], "verdict"), replay=_MISSING)
-            continue
-        for field in fields:
-            was, now = get(run[key], field), get(replay[key], field)
-            if was != now:
-                yield Difference(what=f"{where}: {field}", run=was, replay=now)
-
-
-def _named(key: tuple[Hashable, ...]) -> str:
-    return "(" + ", ".join(str(part) for part in key if part is not None) + ")"
-
-
 def _write(path: Path, lines: list[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
-
-
-def _summary(path: Path, text: str) -> tuple[str, list[Difference]]:
-    """Whether a summary on disk is this text, and every figure of it that is not."""
-    try:
-        held = path.read_bytes()
-    except OSError:
-        return "missing", [Difference(what=SUMMARY, run=_MISSING, replay=None)]
-    if held == text.encode("utf-8", "replace"):
-        return "same", []
-    try:
-        was = json.loads(held)
-    except ValueError:
-        return "different", [Difference(what=SUMMARY, run="is not JSON", replay=None)]
-    found = [Difference(what=f"{SUMMARY} {name}", run=a, replay=b) for name, a, b in _leaves("", was, json.loads(text))]
-    return "different", found or [Difference(what=SUMMARY, run="the same figures in other bytes", replay=None)]
-
-
-def _leaves(name: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(was, dict) and isinstance(now, dict):
-        for key in [*was, *(key for key in now if key not in was)]:
-            yield from _leaves(f"{name}.{key}" if name else key, was.get(key, _MISSING), now.get(key, _MISSING))
-    elif was != now or type(was) is not type(now):
-        yield name, was, now
 
 
 def _counted(replayed: Replayed, again: Found) -> dict[str, Counter[str]]:

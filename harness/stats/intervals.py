@@ -40,7 +40,9 @@ def wilson(mean: float, n: int, level: float = 0.95) -> tuple[float, float]:
     z2 = float(ndtri((1 + level) / 2)) ** 2
     centre = (mean + z2 / (2 * n)) / (1 + z2 / n)
     half = math.sqrt(z2 * (mean * (1 - mean) + z2 / (4 * n)) / n) / (1 + z2 / n)
-    return max(0.0, centre - half), min(1.0, centre + half)
+    # At the ends the exact value is the end itself; rounding must not print a hair less.
+    low = 0.0 if mean <= 0 else max(0.0, centre - half)
+    return low, 1.0 if mean >= 1 else min(1.0, centre + half)
 
 
 def clopper_pearson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
@@ -77,10 +79,11 @@ def mean_score(scores: NDArray[np.float64], level: float = 0.95) -> Mean:
     mean = math.fsum(scores.tolist()) / n
     if n == 1:
         return Mean(n=1, mean=mean, se=None, ci=None, method=None)
-    se = standard_error(scores)
+    equal = float(np.ptp(scores)) <= TOLERANCE
+    se = 0.0 if equal else standard_error(scores)
     if bool(np.isin(scores, (0.0, 1.0)).all()):
         return Mean(n=n, mean=mean, se=se, ci=wilson(mean, n, level), method="wilson")
-    if float(np.ptp(scores)) <= TOLERANCE:
+    if equal:
         return Mean(n=n, mean=mean, se=se, ci=wilson(mean, n, level), method="wilson-at-constant")
     return Mean(n=n, mean=mean, se=se, ci=student(scores, level), method="student")
 

@@ -62,13 +62,23 @@ def prompts_needed(effect: float, *, power: float = 0.8, alpha: float = 0.05, sd
     stays at or above the one wanted (it is saw-toothed, so that a first n could be luck; Chernick & Liu 2002,
     10.1198/000313002317572835). With the scores' standard deviation `sd` (about 1/2, where it is a pilot's): Student's
     n, and 1/effect more for the exact sign test that has to agree (the continuity correction of Fleiss, Levin & Paik
-    2003, ch. 2), but never more than without it, for ties only help.
+    2003, ch. 2), but never more than without it, for ties only help. An `sd` below `least_sd(effect)` is raised to it.
     """
     _check(effect=effect, power=power, alpha=alpha, most=0.5)
     worst = _decisive_needed(effect, power, alpha)
     if sd is None:
         return worst
-    return min(worst, mean_needed(effect, sd, power=power, alpha=alpha) + math.ceil(1 / effect))
+    raised = max(_spread(sd), least_sd(effect))
+    return min(worst, mean_needed(effect, raised, power=power, alpha=alpha) + math.ceil(1 / effect))
+
+
+def least_sd(effect: float) -> float:
+    """The smallest spread about 1/2 that prompts with a win rate of 1/2 + effect can have: √(effect / 2).
+
+    Each of a share d of decisive prompts lies 1/2 from 1/2, so sd² = d / 4; and a mean of 1/2 + effect takes
+    d ≥ 2 effect, reached where every decisive prompt is won.
+    """
+    return math.sqrt(effect / 2)
 
 
 def _decisive_needed(effect: float, power: float, alpha: float) -> int:
@@ -98,7 +108,7 @@ def visible_effect(n: int, *, power: float = 0.8, alpha: float = 0.05, sd: float
 def _visible_by_sd(n: int, power: float, alpha: float, sd: float) -> float | None:
     def shown(effect: float) -> bool:
         left = n - math.ceil(1 / effect)
-        return left >= 2 and visible_difference(sd, left, power, alpha) <= effect
+        return left >= 2 and visible_difference(max(sd, least_sd(effect)), left, power, alpha) <= effect
 
     return _smallest(shown, 0.5)
 

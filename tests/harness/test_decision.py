@@ -139,11 +139,36 @@ def test_a_judge_led_by_position_in_single_orders_is_not_equivalent():
     assert decided(fair) == "equivalent"
 
 
-def test_two_judges_led_by_position_are_not_equivalent_either():
+def test_where_half_of_the_judges_are_led_by_position_nothing_is_equivalent():
     first = judge_result(judgments_of(["A"] * 3000, ["candidate_first", "baseline_first"] * 1500), IDS)[0]
-    panel = result(1500, 1500, consistency=None)
-    assert decide(panel, complete=True, equivalence=0.05, judges=[first, first])[0] == "inconclusive"
-    assert decide(panel, complete=True, equivalence=0.05, judges=[first, result(1500, 1500)])[0] == "equivalent"
+    fair, panel = result(1500, 1500), result(1500, 1500, consistency=None)
+
+    def decided_by(*judges):
+        return decide(panel, complete=True, equivalence=0.05, judges=judges)[0]
+
+    assert decided_by(first, first) == decided_by(first, fair) == decided_by(first, first, fair) == "inconclusive"
+    assert decided_by(first, fair, fair) == "equivalent"
+    assert decided_by(result(1500, 1500, consistency=0.4), fair) == "inconclusive"
+
+
+def test_a_single_decisive_verdict_is_no_lean():
+    orders = ["candidate_first", "baseline_first"] * 200
+    assert decided(judgments_of(["A"] + ["tie"] * 399, orders)) == "equivalent"
+
+
+def test_one_pair_does_not_hide_a_judge_that_follows_the_slot():
+    orders = ["candidate_first", "baseline_first"] * 800
+    rows = judgments_of(["A"] * 1600, orders)
+    rows += [record("both", "tie", order=order) for order in ("candidate_first", "baseline_first")]
+    assert decided(rows) == "inconclusive"
+
+
+def test_a_mean_against_the_sign_test_says_so():
+    rows = [record(f"p{n}", None, status="ok", preference=1.0 if n < 160 else 0.4) for n in range(400)]
+    found = judge_result(rows, [row.id for row in rows])[0]
+    said, reason = decide(found, complete=True, equivalence=0.05)
+    assert said == "better"
+    assert "for the other side" in reason
 
 
 def clustered(wins, losses, size):

@@ -184,7 +184,8 @@ def test_where_nothing_leaked_one_line_says_so(place, tmp_path, capsys):
     found = summary(tmp_path / "run")
     leakage = found["leakage"]
     assert {key: leakage[key] for key in ("exact", "near", "ids")} == {"exact": 0, "near": 0, "ids": []}
-    assert leakage["without_leaked"] == found["judges"]["gpt"]
+    whole = {key: value for key, value in found["judges"]["gpt"].items() if key != "length_controlled"}
+    assert leakage["without_leaked"] == whole
     assert leakage["checked"] == {"candidate": 5, "baseline": 2}
     assert not any("training data" in note for note in found["notes"])
 

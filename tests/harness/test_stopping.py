@@ -34,10 +34,8 @@ def test_the_order_is_drawn_by_the_seed():
 
 
 def test_winning_always_is_decided_soon():
-    found = looked(PROMPTS, {prompt.id: 1.0 for prompt in PROMPTS}, 40, equivalence=0.05)
-    assert found.decision == "better"
-    assert found.decided_at is not None
-    assert found.decided_at <= 16
+    found = looked(PROMPTS, {prompt.id: 1.0 for prompt in PROMPTS}, 16, equivalence=0.05)
+    assert (found.decision, found.decided_at) == ("better", 16)
     assert found.low > 0.5
 
 
@@ -125,6 +123,18 @@ def test_an_open_question_asks_all(tmp_path, server):
     assert done.json["decision"] == "inconclusive"
     assert done.json["n_prompts"] == 24
     assert done.json["sequential"]["calls_saved"] == 0
+
+
+def test_what_the_plain_rule_would_deny_is_not_decided(tmp_path):
+    """All ties: the interval that allows for looking is inside ±5 points long before Wilson's at a constant is."""
+    suite = world(tmp_path, 130, judges="[rubric]")
+    checks = [{"kind": "form", "pattern": r"Dish \d+ (simmers slowly|is cooked).*\."}]
+    write_lines(tmp_path / "prompts.jsonl", [row | {"checks": checks} for row in lines(tmp_path / "prompts.jsonl")])
+    done = harness("run", suite, "--stop-early", "--out", tmp_path / "run", "--json", env=environment(tmp_path))
+    found = done.json
+    assert found["decision"] == "inconclusive"
+    assert found["sequential"]["decision"] is None
+    assert found["sequential"]["asked"] == 130
 
 
 def test_prompts_in_clusters_are_refused(tmp_path, server):

@@ -83,7 +83,24 @@ def test_one_order_a_prompt_is_split_without_an_order_part():
     found = split(rows, ["gpt"])
     assert (found.split.design.orders, found.used, found.dropped) == (1, 90, 0)
     assert found.split.parts["order"].variance is None
-    assert "judged in one order" in said(found)
+    assert "stands here in one order" in said(found)
+
+
+def test_judges_that_saw_other_orders_stand_together():
+    rows = [
+        row
+        for row in judged(30, 1, judges=("a", "b"))
+        if (int(row.id[1:]) % 2 == 0) == ((row.order == ORDERS[0]) == (row.judge == "a"))
+    ]
+    found = split(rows, ["a", "b"])
+    assert (found.split.design.prompts, found.split.design.orders, found.used) == (30, 1, 60)
+
+
+def test_a_table_of_few_prompts_is_no_split():
+    found = split(judged(9, 2), ["gpt"])
+    assert found.split is None
+    assert found.as_json()["parts"] is None
+    assert "cannot be told: 36 of 36 usable verdicts" in said(found)
 
 
 def test_a_judge_with_few_verdicts_does_not_shrink_the_others():

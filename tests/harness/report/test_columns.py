@@ -6,14 +6,14 @@ from rich.cells import cell_len
 
 from harness.report.columns import listing, note, table, wrap
 
-WORDS = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Mn", "Zs", "Zl", "Zp")), min_size=1, max_size=120)
+WORDS = st.text("abcdefghij-é中文字ま", min_size=1, max_size=120)
 
 
 @given(st.lists(WORDS, min_size=1, max_size=12), st.sampled_from([("", ""), ("- ", "  "), ("  ", "    ")]))
 def test_no_line_is_wider_and_no_letter_is_lost(words, ends):
     text = wrap(" ".join(words), 40, first=ends[0], rest=ends[1])
     assert all(cell_len(line) <= 40 for line in text.split("\n"))
-    assert "".join(text.split()).removeprefix("-") == "".join(words).removeprefix("-") or "-" in "".join(words)
+    assert "".join(text.split()) == "".join([*ends[0].split(), *words])
 
 
 def test_a_bullet_is_followed_by_one_space():

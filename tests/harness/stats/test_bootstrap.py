@@ -1,7 +1,6 @@
 """Resampled means against their exact moments, scipy's BCa, and what they may cost."""
 
-import subprocess
-import sys
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -60,18 +59,11 @@ def test_nothing_to_resample():
             resampled_means(np.array(bad), rng())
 
 
-def test_ten_thousand_means_of_ten_thousand_prompts_cost_little():
-    program = (
-        "import resource, time, numpy as np\n"
-        "from harness.stats.bootstrap import bca_interval, resampled_means\n"
-        "values = np.random.default_rng(0).random(10_000)\n"
-        "start = time.process_time()\n"
-        "bca_interval(values, resampled_means(values, np.random.default_rng(1)))\n"
-        "print(time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    took, peak = map(float, done.stdout.split())
-    mib = peak / (1024 if sys.platform != "darwin" else 1024**2)
-    # Twice the bound: the bound itself is measured by the benchmarks, on a machine that does nothing else.
-    assert took < 4
-    assert mib < 500
+def test_ten_thousand_means_of_ten_thousand_prompts_take_little_memory():
+    """The time is measured by the benchmarks, on a machine that does nothing else."""
+    values = np.random.default_rng(0).random(10_000)
+    tracemalloc.start()
+    bca_interval(values, resampled_means(values, np.random.default_rng(1)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 250 * 1024**2
