@@ -8,7 +8,7 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test check bench clean setup
+.PHONY: run test chaos check bench clean setup
 
 setup: $(STAMP)
 
@@ -22,7 +22,10 @@ run: $(STAMP)
 	$(BIN)/harness run suites/in_domain.yaml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not bench"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not bench and not chaos"
+
+chaos: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m chaos
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -138,7 +138,8 @@ class Executor:
             self.journal.flush()
             stand = standing(self.job, self.cast.names, on_disk(self.run / JUDGMENTS, JudgmentRecord), self._rights())
             if stand.decided and stand.asked <= asked < n:
-                self.progress.say(f"decided after {stand.asked} of {n} prompts; the others are not asked")
+                why = "decided" if stand.decision is not None else "no usable judge is left"
+                self.progress.say(f"{why} after {stand.asked} of {n} prompts; the others are not asked")
                 return
 
     def _rights(self) -> dict[str, list[bool | None]]:

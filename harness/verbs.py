@@ -94,7 +94,8 @@ def _finish(
     if isinstance(stopped, InputError):
         return 2
     if not summary.complete:
-        print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
+        if not isinstance(stopped, RunStopped) or "harness resume" not in str(stopped):
+            print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
         return RunStopped.exit_code
     return gate or (3 if summary.unusable and not summary.counting else 0)
 

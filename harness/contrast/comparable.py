@@ -1,17 +1,19 @@
-"""Whether two sides measure the same thing: every reason why they do not, and what has to be said where they do.
+"""Whether two sides measure the same thing: every reason why they do not.
 
 Three sorts of reasons: those that nothing lifts, those that an unpaired comparison lifts (other prompts), and those
-that `--allow-mixed` turns into notes (other suites, judges, templates, baselines).
+that `--allow-mixed` turns into notes (other suites, judges, templates, baselines, checks, references). What has to be
+said where they do compare stands in `remarks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.contrast.measured import Named, Side
+from harness.contrast.measured import Named, Side, Yardstick
 from harness.report.numerals import listed, one_line, plural
 
+DESPITE = "--allow-mixed compares nevertheless and says so"
 NO_JUDGE = "no judge of it counts, so that it has no scores; judge it again"
 
 
@@ -36,21 +38,25 @@ def hopeless(a: Side, b: Side) -> list[str]:
 
 
 def other_prompts(a: Side, b: Side) -> list[str]:
-    """Reasons why a prompt of one side has no partner in the other: other ids, other texts, other gold labels."""
+    """Reasons why a prompt of one side has no partner in the other: other ids, texts, system messages, gold labels."""
     found = []
     only_a, only_b = _without(a.prompts, b.prompts), _without(b.prompts, a.prompts)
     if only_a or only_b:
         lacks = [
-            f"{len(ids)} of {plural(side.total, 'prompt')} of {side.path} ({_few(ids)})"
+            f"{len(ids)} of {plural(side.total, 'prompt')} of {side.path} ({few(ids)})"
             for side, ids in ((a, only_a), (b, only_b))
             if ids
         ]
         found.append(f"the prompts differ: the other side does not have {' and '.join(lacks)}")
-    for what, mine, theirs in (("text", b.facts.texts, a.facts.texts), ("gold label", b.facts.labels, a.facts.labels)):
-        changed = _changed(theirs or {}, mine or {})
-        if changed:
-            verb = "has" if len(changed) == 1 else "have"
-            found.append(f"{plural(len(changed), 'prompt')} ({_few(changed)}) {verb} another {what} than in {a.path}")
+    for what, mine, theirs in (
+        ("text", b.facts.texts, a.facts.texts),
+        ("system message", b.facts.systems, a.facts.systems),
+        ("gold label", b.facts.labels, a.facts.labels),
+    ):
+        ids = changed(theirs or {}, mine or {})
+        if ids:
+            verb = "has" if len(ids) == 1 else "have"
+            found.append(f"{plural(len(ids), 'prompt')} ({few(ids)}) {verb} another {what} than in {a.path}")
     return found
 
 
@@ -59,17 +65,24 @@ def _without(ids: Iterable[str], others: Iterable[str]) -> list[str]:
     return [name for name in ids if name not in known]
 
 
-def _changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+def changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """The names that stand on both sides with another value."""
     return sorted(name for name in a.keys() & b.keys() if a[name] != b[name])
 
 
-def _few(ids: Iterable[str]) -> str:
+def few(ids: Iterable[str]) -> str:
+    """The first ids, quoted, and how many more there are."""
     return listed([repr(one_line(name, 40)) for name in sorted(ids)], 3)
 
 
 def mixed(a: Side, b: Side) -> list[str]:
-    """Reasons why the same prompts were measured in different ways: suites, judges, templates, baselines."""
-    return [*_suites(a, b), *_judges(a, b), *_templates(a, b), *_baselines(a, b)]
+    """Reasons why the same prompts were measured in different ways, the suites' first."""
+    return [reason for reasons in MIXES.values() for reason in reasons(a, b)]
+
+
+def what_mixes(a: Side, b: Side) -> list[str]:
+    """What `mixed` gives reasons for, by name."""
+    return [name for name, reasons in MIXES.items() if any(True for _ in reasons(a, b))]
 
 
 def _suites(a: Side, b: Side) -> Iterator[str]:
@@ -84,14 +97,15 @@ def _judges(a: Side, b: Side) -> Iterator[str]:
         yield f"the judges differ: {_names(mine.judges)} here, {_names(other.judges)} in {a.path}"
     elif {*mine.counting} != {*other.counting}:
         failed = "; ".join(
-            f"{listed(sorted(side.facts.unusable))} {_failed(side)} in {side.path}"
+            f"{listed(sorted(side.facts.unusable))} {failed_by(side)} in {side.path}"
             for side in (a, b)
             if side.facts.unusable
         )
         yield f"the judges that count differ: {failed}"
 
 
-def _failed(side: Side) -> str:
+def failed_by(side: Side) -> str:
+    """Why a judge of this side does not count."""
     return "gave no score" if side.kind == "scores" else "failed the control pairs"
 
 
@@ -100,7 +114,7 @@ def _names(judges: Iterable[str]) -> str:
 
 
 def _templates(a: Side, b: Side) -> Iterator[str]:
-    for judge in _changed(a.facts.templates, b.facts.templates):
+    for judge in changed(a.facts.templates, b.facts.templates):
         mine, other = b.facts.templates[judge], a.facts.templates[judge]
         yield f"another version of {judge}'s template or weights (SHA-256 {mine[:12]} here, {other[:12]} in {a.path})"
 
@@ -130,28 +144,31 @@ def _print(contestant: Named) -> str:
     return f"fingerprint {contestant.fingerprint[:12]}" if contestant.fingerprint else "no fingerprint"
 
 
-def remarks(a: Side, b: Side) -> list[str]:
-    """What a reader must know although the two can be compared."""
-    found = [f"INCOMPLETE: {side.path} has not asked all it was to ask" for side in (a, b) if not side.facts.complete]
-    for side in (a, b):
-        found += [f"{side.path}: {note}" for note in side.notes]
-        if side.facts.unusable and {*a.facts.unusable} == {*b.facts.unusable}:
-            found.append(f"{side.path}: {listed(side.facts.unusable)} {_failed(side)} and does not count")
-    for name in _changed(a.facts.settings, b.facts.settings):
-        found.append(f"{name} differs: {a.facts.settings[name]} in {a.path}, {b.facts.settings[name]} in {b.path}")
-    if a.kind == "pairwise":
-        found += _unknown(a, b)
-    one, two = a.facts.candidate, b.facts.candidate
-    if one is not None and two is not None and one.fingerprint and one.fingerprint == two.fingerprint:
-        found.append("both sides are the same candidate (equal fingerprints); any difference is chance")
-    return found
+def _checks(a: Side, b: Side) -> Iterator[str]:
+    if "checks" in a.facts.reads | b.facts.reads:
+        yield from other_yardstick(a, b, "checks")
 
 
-def _unknown(a: Side, b: Side) -> Iterator[str]:
-    vague = [str(side.path) for side in (a, b) if side.facts.baseline is None]
-    if vague:
-        is_are = "is a judgments file" if len(vague) == 1 else "are judgments files"
-        yield (
-            f"{' and '.join(vague)} {is_are}: nothing there says which baseline and which prompt texts were "
-            "compared; they are taken to be the same"
-        )
+def _references(a: Side, b: Side) -> Iterator[str]:
+    if "references" in a.facts.reads | b.facts.reads:
+        yield from other_yardstick(a, b, "references")
+
+
+def other_yardstick(a: Side, b: Side, what: Yardstick) -> Iterator[str]:
+    """That prompts are the same and what answers to them are held against is not."""
+    mine, other = (side.facts.checks if what == "checks" else side.facts.references for side in (b, a))
+    # Another prompt under the same id is another prompt, whatever its checks; `other_prompts` says it.
+    others = {*changed(a.facts.texts or {}, b.facts.texts or {}), *changed(a.facts.systems, b.facts.systems)}
+    ids = [name for name in changed(other, mine) if name not in others]
+    if ids:
+        yield f"other {what} under the same ids as in {a.path}: {few(ids)}"
+
+
+MIXES: Mapping[str, Callable[[Side, Side], Iterator[str]]] = {
+    "suites": _suites,
+    "judges": _judges,
+    "judges' templates": _templates,
+    "baselines": _baselines,
+    "checks": _checks,
+    "references": _references,
+}

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contrast.results import SEED, Contrast, Level, Part, Test, level_of
+from harness.contrast.results import FEWEST_FOR_BOOTSTRAP, SEED, Contrast, Level, Part, Test, level_of
 from harness.contrast.sides import Pair, Side
 from harness.stats import classes
 from harness.stats.bootstrap import RESAMPLES, bca_interval, resampled_means
@@ -60,7 +60,7 @@ def contrast(pair: Pair, *, seed: int = SEED) -> Contrast:
         p_value=found.p_value,
         better=None,
         effect=_effect(pair),
-        visible=_visible(found.difference),
+        visible=_visible(found.difference, _bounds(pair)),
         slices=_slices(pair, seed),
         judges=_judges(pair, seed),
         mcnemar=found.mcnemar,
@@ -123,15 +123,16 @@ def _effect(pair: Pair) -> float | None:
     return cohens_dz(pair.difference) if pair.difference is not None else cohens_d(pair.a, pair.b)
 
 
-def _visible(difference: Difference) -> float | None:
-    """None where nothing varies: a spread of 0 does not say what a difference would have to be."""
+def _visible(difference: Difference, bounds: tuple[float, float] | None) -> float | None:
+    """None where nothing varies, as a spread of 0 does not say it, and where no difference that can be would show."""
     if not difference.se or difference.n < 2:
         return None
-    return visible_difference(difference.se * math.sqrt(difference.n), difference.n)
+    found = visible_difference(difference.se * math.sqrt(difference.n), difference.n)
+    return found if bounds is None or found <= bounds[1] else None
 
 
 def _bca(pair: Pair, seed: int) -> tuple[float, float] | None:
-    if pair.difference is None or pair.difference.size < 2:
+    if pair.difference is None or pair.difference.size < FEWEST_FOR_BOOTSTRAP:
         return None
     resamples = _resamples(pair.difference.size, RESAMPLES)
     return bca_interval(pair.difference, resampled_means(pair.difference, np.random.default_rng(seed), resamples))

@@ -13,6 +13,7 @@ from typing import Literal
 from harness.records import PredictionRecord
 
 Kind = Literal["pairwise", "scores", "predictions"]
+Yardstick = Literal["checks", "references"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,14 +28,20 @@ class Named:
 class Facts:
     """What must agree for two sides to measure the same thing. None, or an empty mapping: the input does not say.
 
-    `texts` is every prompt's system message and turns, `labels` every gold label, `counting` the judges that the scores
-    rest on, `templates` the hash of the template (or the weights) behind each judge that was asked, `answers` a digest
-    of the baseline's responses by prompt, `settings` what may differ and has to be said.
+    `texts` is every prompt's turns, `systems` its system message, `labels` every gold label. `checks` and `references`
+    (canonical) are what judges hold answers against, and `reads` says which of the two the judges that count look at.
+    `counting` are the judges that the scores rest on, `templates` the hash of the template (or the weights) behind each
+    judge that was asked, `answers` a digest of the baseline's responses by prompt. `settings` may differ and has to be
+    said, and so do every prompt's `samplings` (the suite's with its own on top) and `repeats`.
     """
 
     suite: str | None = None
     texts: Mapping[str, tuple[str, ...]] | None = None
+    systems: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] | None = None
+    checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    references: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reads: frozenset[Yardstick] = frozenset()
     judges: tuple[str, ...] = ()
     counting: tuple[str, ...] = ()
     unusable: tuple[str, ...] = ()
@@ -45,6 +52,8 @@ class Facts:
     equivalence: float | None = None
     complete: bool = True
     settings: Mapping[str, str] = field(default_factory=dict)
+    samplings: Mapping[str, str] = field(default_factory=dict)
+    repeats: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

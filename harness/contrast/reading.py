@@ -6,13 +6,14 @@ Refuses a folder that holds no run, a run of a kind that cannot be compared, and
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from harness.collect import Found, control_rights, find, is_complete, notes_of
-from harness.contrast.measured import Facts, Named, Side
+from harness.contrast.measured import Facts, Named, Side, Yardstick
 from harness.decision import control_counts, counting
 from harness.errors import InputError, Problem
 from harness.figures import PromptScore, judge_result, panel_votes
@@ -26,6 +27,17 @@ from judges.types import Prompt, Sampling
 
 Scores = dict[str, dict[str, float]]
 LARGEST = 1e12
+# What the judges of a kind are shown beside the answers: models the references, the rubric the checks.
+BOTH: frozenset[Yardstick] = frozenset({"checks", "references"})
+MODELS: frozenset[Yardstick] = frozenset({"references"})
+SHOWN: Mapping[str, frozenset[Yardstick]] = {
+    "anthropic": MODELS,
+    "control": frozenset(),
+    "hf": MODELS,
+    "openai": MODELS,
+    "reward": frozenset(),
+    "rubric": frozenset({"checks"}),
+}
 EARLY = "judges were asked only until it was decided (--stop-early): figures for a fixed number of prompts are too sure"
 
 
@@ -83,14 +95,19 @@ def _leaked(found: Found) -> list[str]:
 
 
 def _run_facts(found: Found, unusable: tuple[str, ...]) -> Facts:
-    job, known = found.job, found.manifest.get("fingerprints", {})
+    job, prompts, known = found.job, found.job.suite.prompts, found.manifest.get("fingerprints", {})
+    count = counting(found.judges, unusable)
     asked = [spec.text for spec in job.judges if spec.kind != "recorded"]
     templates = {name: known.get(f"template of {name}", known.get(name)) for name in asked}
     return Facts(
         suite=job.suite.name,
-        texts={prompt.id: _text(prompt) for prompt in job.suite.prompts},
+        texts={prompt.id: prompt.turns for prompt in prompts},
+        systems={prompt.id: prompt.system or "" for prompt in prompts},
+        checks={prompt.id: _checks(prompt) for prompt in prompts},
+        references={prompt.id: prompt.reference for prompt in prompts},
+        reads=_reads(job, count),
         judges=tuple(found.judges),
-        counting=counting(found.judges, unusable),
+        counting=count,
         unusable=unusable,
         templates={name: str(value) for name, value in templates.items() if value is not None},
         baseline=Named(spec=job.baseline.text, fingerprint=known.get("baseline")),
@@ -99,11 +116,21 @@ def _run_facts(found: Found, unusable: tuple[str, ...]) -> Facts:
         equivalence=job.suite.equivalence,
         complete=is_complete(found),
         settings=_settings(job),
+        samplings={prompt.id: _shown(job.sampling_of(prompt)) for prompt in prompts},
+        repeats=job.repeats,
     )
 
 
-def _text(prompt: Prompt) -> tuple[str, ...]:
-    return (prompt.system or "", *prompt.turns)
+def _checks(prompt: Prompt) -> tuple[str, ...]:
+    """A prompt's checks as canonical JSON; their order and their readable names count for nothing."""
+    own = ({key: value for key, value in check.items() if key != "name"} for check in prompt.checks)
+    return tuple(sorted(json.dumps(check, sort_keys=True, ensure_ascii=False) for check in own))
+
+
+def _reads(job: Job, count: Iterable[str]) -> frozenset[Yardstick]:
+    """What the judges that count hold answers against. What was judged elsewhere may have been shown everything."""
+    kinds = {spec.text: spec.kind for spec in job.judges}
+    return frozenset[Yardstick]().union(*(SHOWN.get(kinds.get(judge, ""), BOTH) for judge in count))
 
 
 def _answers(found: Found) -> dict[str, str]:
@@ -116,16 +143,17 @@ def _answers(found: Found) -> dict[str, str]:
 
 
 def _settings(job: Job) -> dict[str, str]:
-    def shown(sampling: Sampling) -> str:
-        return ", ".join(f"{name} {value:g}" for name, value in sampling.given().items())
-
     repeats = sorted(set(job.repeats.values()))
     return {
         "orders": job.suite.orders,
-        "sampling": shown(job.suite.sampling),
-        "judge sampling": shown(job.suite.judge_sampling),
+        "sampling": _shown(job.suite.sampling),
+        "judge sampling": _shown(job.suite.judge_sampling),
         "samples a prompt": f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}",
     }
+
+
+def _shown(sampling: Sampling) -> str:
+    return ", ".join(f"{name} {value:.12g}" for name, value in sampling.given().items())
 
 
 def of_judgments(path: Path) -> Side:

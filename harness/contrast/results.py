@@ -18,6 +18,8 @@ from harness.stats.signflip import SignFlip, Wilcoxon
 Test = Literal["mcnemar", "permutation", "fisher", "welch"]
 KINDS = {"pairwise": "pairwise", "scores": "score", "predictions": "classify"}
 SEED = 0
+# The few means that fewer prompts can resample to look more certain than they are.
+FEWEST_FOR_BOOTSTRAP = 10
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,8 +50,8 @@ class Contrast:
     """Two sides held against each other.
 
     `effect` is Cohen's h of predictions, else d (d_z where paired); `visible` the smallest difference that this n shows
-    with 80 % power; `better` the side that the interval and the test agree on, None where they tell nothing. What does
-    not apply is None.
+    with 80 % power, None where none that can be would show; `bca` is None below 10 prompts; `better` the side that the
+    interval and the test agree on, None where they tell nothing. What does not apply is None.
     """
 
     pair: Pair
@@ -69,6 +71,11 @@ class Contrast:
     bca: tuple[float, float] | None = None
     clusters: Clustered | None = None
     p_adjusted: float | None = None
+
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether even the largest difference that can be would not show on so few prompts."""
+        return self.visible is None and bool(self.difference.se) and self.difference.n >= 2
 
     @property
     def p_final(self) -> float | None:

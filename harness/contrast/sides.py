@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness.contrast import comparable, reading
 from harness.contrast.measured import Facts, Kind, Named, Side
+from harness.contrast.remarks import remarks
 from harness.errors import InputError, Problem
 from harness.report.numerals import plural
 
@@ -73,8 +74,8 @@ def load_side(path: Path) -> Side:
 def matched(a: Side, b: Side, *, allow_mixed: bool = False, unpaired: bool = False) -> Pair:
     """The two sides prompt by prompt. Raises InputError with every reason why they cannot be compared.
 
-    `allow_mixed` turns other suites, judges, templates and baselines into notes; `unpaired` compares the means of
-    different prompts, and takes no prompt for the same on both sides.
+    `allow_mixed` turns other suites, judges, templates, baselines, checks and references into notes; `unpaired`
+    compares the means of different prompts, and takes no prompt for the same on both sides.
     """
     if a.kind != b.kind:
         raise InputError([Problem(path=str(b.path), what=comparable.other_kind(a, b))])
@@ -83,12 +84,12 @@ def matched(a: Side, b: Side, *, allow_mixed: bool = False, unpaired: bool = Fal
     if not unpaired:
         refused += [f"{what}; --unpaired compares the two without pairs" for what in prompts]
     if not allow_mixed:
-        refused += [f"{what}; --allow-mixed compares them all the same" for what in mixed]
+        refused += [f"{what}; {comparable.DESPITE}" for what in mixed]
     if not (unpaired or refused or a.scores.keys() & b.scores.keys()):
         refused.append(f"no prompt has a usable score both here and in {a.path}")
     if refused:
         raise InputError([Problem(path=str(b.path), what=what) for what in refused])
-    notes = [*(f"MIXED: {b.path}: {what}" for what in mixed), *comparable.remarks(a, b)]
+    notes = [*(f"MIXED: {b.path}: {what}" for what in mixed), *remarks(a, b)]
     if unpaired:
         same = "both sides have the same prompts; without --unpaired, in pairs, smaller differences show"
         notes += [f"{b.path}: {what}" for what in prompts] or [same]

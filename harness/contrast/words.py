@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.contrast.results import Contrast
+from harness.contrast.results import FEWEST_FOR_BOOTSTRAP, Contrast
+from harness.contrast.written import written_otherwise
 from harness.report.numerals import DASH, listed, p_value, percent, plural, points
 from harness.stats.intervals import SMALL
 
@@ -35,11 +36,11 @@ def headline(found: Contrast) -> str:
 def _too_few(found: Contrast) -> str:
     if not found.pair.paired:
         return "These prompts"
-    return f"{'These' if found.difference.n != 1 else 'This'} {plural(found.difference.n, 'prompt')}"
+    return "This one prompt" if found.difference.n == 1 else f"These {plural(found.difference.n, 'prompt')}"
 
 
 def _needed(found: Contrast) -> str:
-    if found.visible is None or (found.pair.scale is not None and found.visible > 1):
+    if found.visible is None:
         return ""
     return f" To show here (with 80 % power) a difference would have to be {_size(found, found.visible)} or more."
 
@@ -163,7 +164,10 @@ def _of_design(found: Contrast) -> Iterator[str]:
         )
     n = found.difference.n if found.pair.paired else min(found.a.n, found.b.n)
     if n < SMALL:
-        yield f"small n: {plural(n, 'prompt')}; a few other prompts could turn this result"
+        few = "; too few for a bootstrap interval" if found.pair.paired and n < FEWEST_FOR_BOOTSTRAP else ""
+        yield f"small n: {plural(n, 'prompt')}; a few other prompts could turn this result{few}"
+    if found.shows_nothing:
+        yield _nothing_shows(found)
     lost = [
         f"{plural(count, 'prompt')} of {name}"
         for name, count in (("A", found.pair.missing_a), ("B", found.pair.missing_b))
@@ -171,6 +175,21 @@ def _of_design(found: Contrast) -> Iterator[str]:
     ]
     if lost:
         yield f"no usable score for {' and '.join(lost)}: left out, on both sides where paired"
+    for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b)):
+        said = written_otherwise(side.predictions)
+        if said is not None:
+            yield f"{name}: {said}"
+
+
+def _nothing_shows(found: Contrast) -> str:
+    low, high = found.pair.scale or (0.0, 1.0)
+    counted = plural(found.difference.n, "prompt")
+    if not found.pair.paired:
+        counted = f"{plural(found.a.n, 'prompt')} of A, {found.b.n:,} of B"
+    return (
+        f"so few prompts ({counted}) can show nothing: not even the largest difference that there can be, "
+        f"{_size(found, high - low)}, would show with 80 % power"
+    )
 
 
 def _of_figures(found: Contrast) -> Iterator[str]:
@@ -187,7 +206,8 @@ def _of_figures(found: Contrast) -> Iterator[str]:
     counts = found.mcnemar
     if counts is not None and counts.only_a + counts.only_b < FEWEST_DISCORDANT:
         apart = counts.only_a + counts.only_b
-        yield f"only {plural(apart, 'prompt')} told A and B apart: no p-value below 0.05 could come of that"
+        who = f"only {plural(apart, 'prompt')}" if apart else "no prompt"
+        yield f"{who} told A and B apart: no p-value below 0.05 could come of that"
     rough = found.clusters
     if rough is not None and (rough.ci is None or (ends is not None and _one_sided(rough.ci) != _one_sided(ends))):
         yield "prompts come in clusters, and with these counted there is no longer a clear difference"

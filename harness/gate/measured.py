@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from harness.collect import find
 from harness.contrast import comparable
 from harness.contrast.sides import Kind, Pair, Side, load_side, matched
+from harness.contrast.written import written_otherwise
 from harness.errors import InputError, Problem
 from harness.figures import judge_result
 from harness.records import JudgmentRecord, read
@@ -189,8 +190,14 @@ def _pair(before: _Read, after: _Read, *, allow_mixed: bool) -> Measured:
         reasons=reasons,
         mixed=pair.mixed,
         # That a run is incomplete stands among the reasons.
-        notes=tuple(note for note in pair.notes if not note.startswith("INCOMPLETE")),
+        notes=(*_written(old, new), *(note for note in pair.notes if not note.startswith("INCOMPLETE"))),
     )
+
+
+def _written(*sides: Side) -> list[str]:
+    """What predictions of numbers were counted as wrong for, where it is only how they are written."""
+    said = ((side.path, written_otherwise(side.predictions)) for side in sides)
+    return [f"{path}: {what}" for path, what in said if what is not None]
 
 
 def _empty(
@@ -226,7 +233,7 @@ def _same_measure(old: Side, new: Side, *, allow_mixed: bool) -> list[str]:
         )
     mixed = comparable.mixed(old, new)
     if not allow_mixed:
-        refused += [f"{what}; --allow-mixed compares them all the same" for what in mixed]
+        refused += [f"{what}; {comparable.DESPITE}" for what in mixed]
     if refused:
         raise InputError([Problem(path=str(new.path), what=what) for what in refused])
     return mixed

@@ -17,21 +17,18 @@ _SLIGHT = 0.005
 def on_decision(
     rate: str, n: int, effect: float, power: float, equivalence: float, found: Callable[[float], Chances]
 ) -> str | None:
-    """What n prompts with this effect end as, where a run's decision falls short of the power; None where it does not.
+    """What n prompts with this effect end as, where `equivalent` takes decisions below the power; None elsewhere.
 
     `found` gives the chances at an equivalence.
     """
     ends = found(equivalence)
-    if ends.better >= power - _SLIGHT:
+    if ends.better >= power - _SLIGHT or not _lost(ends):
         return None
-    subject = f"a win rate of {rate} over {plural(n, 'prompt')} ends as"
-    if _lost(ends):
-        return (
-            f"with equivalence \N{PLUS-MINUS SIGN}{100 * equivalence:g} points {subject} `equivalent` in "
-            f"{of_100(ends.equivalent)} runs and as `better` in {of_100(ends.better)}; set "
-            f"`equivalence: {_narrower(effect, equivalence, found):g}` in the suite"
-        )
-    return None
+    return (
+        f"with equivalence ±{100 * equivalence:g} points a win rate of {rate} over {plural(n, 'prompt')} ends as "
+        f"`equivalent` in {of_100(ends.equivalent)} runs and as `better` in {of_100(ends.better)}; set "
+        f"`equivalence: {_decimal(_narrower(effect, equivalence, found))}` in the suite"
+    )
 
 
 def on_alpha(rate: str, n: int, alpha: float, ends: Chances) -> str | None:
@@ -49,15 +46,21 @@ def impossible(effect: float, sd: float) -> bool:
     return sd < least_sd(effect) * (1 - 1e-9)
 
 
-def on_ties(rate: str, effect: float, sd: float) -> str | None:
-    """That a pilot had more ties than the effect allows; None where it had not."""
+def on_ties(rate: str, effect: float, sd: float, decisive: float | None) -> str | None:
+    """That a pilot with this share of decisive prompts had more ties than the effect allows; None where it had not.
+
+    Where scores lie between a tie and a win the share may do, and it is the spread alone that is too small.
+    """
     if not impossible(effect, sd):
         return None
-    return (
-        f"a win rate of {rate} needs fewer ties than the pilot had: at least {200 * effect:.3g} % of the prompts "
-        f"decisive, where the pilot's spread is that of {400 * sd**2:.3g} %; planned with the least spread that such "
-        f"a rate can have, {least_sd(effect):.2f}"
+    tied = decisive is not None and decisive < 2 * effect
+    why = (
+        f"needs fewer ties than the pilot had (at least {200 * effect:.3g} % of prompts decisive, not the pilot's "
+        f"{100 * (decisive or 0):.3g} %)"
+        if tied
+        else "takes prompts that differ more than the pilot's, if they are won, tied or lost whole"
     )
+    return f"a win rate of {rate} {why}: planned with the least spread that such a rate has, {least_sd(effect):.2f}"
 
 
 def of_100(chance: float) -> str:
@@ -77,3 +80,8 @@ def _narrower(effect: float, equivalence: float, found: Callable[[float], Chance
     while _lost(found(tried)):
         tried = float(f"{tried / 2:.2g}")
     return tried
+
+
+def _decimal(value: float) -> str:
+    """As YAML reads it: 5e-07 would be text there."""
+    return f"{value:.12f}".rstrip("0")

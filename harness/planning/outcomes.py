@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from scipy.special import bdtr, gammaln, ndtr, ndtri, stdtrit, xlogy
 
 Reals = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 # Beyond it the steps of the counts are lost in the normal distribution, and a grid of them takes long.
-ENUMERATED = 20_000
-# Counts farther out than this, in standard deviations and then in counts, are less likely than 1e-16.
-_SIGMAS, _MORE = 9, 40
+ENUMERATED = 6_000
+# Counts farther out than this, in standard deviations and then in counts, are less likely than 1e-11.
+_SIGMAS, _MORE = 7, 30
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,12 +40,13 @@ def chances(
     """The chances of n prompts with a true win rate of 1/2 + effect and the spread `sd` about 1/2.
 
     Prompts are wins, ties and losses: 4 sd² of them decisive (all without `sd`, never fewer than the effect takes).
-    Enumerated over the trinomial distribution for n ≤ 20,000 independent prompts, else normal. `design` multiplies the
+    Enumerated over the trinomial distribution for n ≤ 6,000 independent prompts, else normal. `design` multiplies the
     variance of the win rate (clusters), not the interval, which takes prompts as independent as a run's decision does.
     Raises ValueError where n < 0, effect or equivalence is not in (0, 1/2) or `design` is below 1.
     """
     if n < 0 or not 0 < effect < 0.5 or not 0 < equivalence < 0.5 or design < 1:
-        raise ValueError(f"no chances of {n} prompts, effect {effect:g}, equivalence {equivalence:g}, design {design:g}")
+        asked = f"effect {effect:g}, equivalence {equivalence:g} and design {design:g}"
+        raise ValueError(f"{n} prompts have no chances at {asked}")
     if n < 2:
         return Chances(better=0.0, equivalent=0.0, shown=0.0)
     decisive = 1.0 if sd is None else min(1.0, max(4 * sd**2, 2 * effect))
@@ -59,20 +61,19 @@ def chances(
     fewer = np.minimum(wins, losses)
     sign = 2 * np.asarray(bdtr(np.maximum(fewer, 0), np.maximum(decided, 1), 0.5))
     shown = (low > 0.5) & (sign <= alpha)
-    return Chances(
-        better=float(weight[shown & ~equivalent].sum()),
-        equivalent=float(weight[equivalent].sum()),
-        shown=float(weight[shown].sum()),
+    better, within, above = (
+        min(1.0, float(weight[kind].sum() / weight.sum())) for kind in (shown & ~equivalent, equivalent, shown)
     )
+    return Chances(better=better, equivalent=within, shown=above)
 
 
-def _counts(n: int, share: float) -> Reals:
+def _counts(n: int, share: float) -> Counts:
     """The counts that n prompts can have of a kind with this share, the impossibly rare left out."""
     reach = _SIGMAS * math.sqrt(n * share * (1 - share)) + _MORE if share < 1 else 0.0
-    return np.arange(max(0, math.floor(n * share - reach)), min(n, math.ceil(n * share + reach)) + 1, dtype=float)
+    return np.arange(max(0, math.floor(n * share - reach)), min(n, math.ceil(n * share + reach)) + 1, dtype=np.int64)
 
 
-def _probability(n: int, wins: Reals, losses: Reals, decisive: float, effect: float) -> Reals:
+def _probability(n: int, wins: Counts, losses: Counts, decisive: float, effect: float) -> Reals:
     """The trinomial probability of these wins and losses; 0 where they are more than n."""
     ties = np.maximum(n - wins - losses, 0)
     found = gammaln(n + 1) - gammaln(wins + 1) - gammaln(losses + 1) - gammaln(ties + 1)
@@ -81,7 +82,7 @@ def _probability(n: int, wins: Reals, losses: Reals, decisive: float, effect: fl
     return np.where(wins + losses <= n, np.exp(found), 0.0)
 
 
-def _interval(wins: Reals, losses: Reals, n: int, alpha: float) -> tuple[Reals, Reals]:
+def _interval(wins: Counts, losses: Counts, n: int, alpha: float) -> tuple[Reals, Reals]:
     """The interval of a run's win rate: Wilson's without ties or with nothing but ties, else Student's."""
     off = (wins - losses) / (2 * n)
     varied = np.maximum((wins + losses) / (4 * n) - off**2, 0.0)

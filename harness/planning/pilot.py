@@ -35,13 +35,14 @@ class Pilot:
     """What was measured. `sd` and `design_effect` are None where the run cannot tell; `notes` say why.
 
     `sd` is the prompts' spread about 1/2 (see `spread`), `upper` its upper 80 % bound where few prompts were scored;
-    `source` names run and n.
+    `decisive` is the share of prompts that were no ties; `source` names run and n.
     """
 
     source: str = "worst case"
     scored: int = 0
     sd: float | None = None
     upper: float | None = None
+    decisive: float | None = None
     design_effect: float | None = None
     rates: Mapping[tuple[str, Purpose], Rate] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ def read_pilot(path: Path | None, setting: Setting) -> Pilot:
         scored=scored,
         sd=sd,
         upper=upper,
+        decisive=None if result is None or not scored else (result.wins + result.losses) / scored,
         design_effect=effect,
         rates=_rates(found),
         notes=(*notes, *about),

@@ -6,8 +6,9 @@ An unknown price makes a total unknown, never smaller; what is known of it stand
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from harness.models.prices import Prices, prices
@@ -35,7 +36,7 @@ class Plan:
     """All that `harness plan` says. `sized` is what is planned with, `upper` the same at a few-prompt pilot's bound.
 
     `costs` holds dollars by spec, None where the price is not known. `ends` is what runs of the planned size end as
-    (None where there is no effect), `first` what is to be said before the answer: decisions that would come out otherwise.
+    (None where there is no effect), `first` what is to be said before the answer: that they end otherwise.
     """
 
     asked: Question
@@ -129,7 +130,7 @@ def make(asked: Question) -> Plan:
     n = len(place.suite.prompts) if sized.needed is None else sized.needed
     work = work_for(n, place, pilot)
     costs, sources = _costs(place, work, known)
-    claims = _claims(asked, sized, len(place.suite.prompts))
+    claims = _claims(asked, sized, place, pilot)
     return Plan(
         asked=asked,
         setting=place,
@@ -139,54 +140,66 @@ def make(asked: Question) -> Plan:
         work=work,
         costs=costs,
         price_source=listed(sorted(sources)) or None,
-        ends=_ends(claims[0], place, pilot)(place.suite.equivalence) if claims else None,
-        first=tuple(_decided(asked, claims, place, pilot)),
-        notes=(*pilot.notes, *_tied(claims, pilot), *_notes(place, pilot, costs)),
+        ends=claims[0].ends(place.suite.equivalence) if claims else None,
+        first=tuple(_first(asked, claims, place.suite.equivalence)),
+        notes=(
+            *_decided(asked, claims[1:], place.suite.equivalence),
+            *pilot.notes,
+            *_tied(claims[:1], pilot),
+            *_notes(place, pilot, costs),
+        ),
     )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """That n prompts show an effect; `rate` is its win rate in words."""
+    """That n prompts show an effect; `rate` is its win rate in words, `ends` what runs end as at an equivalence."""
 
     n: int
     effect: float
     rate: str
+    ends: Callable[[float], Chances]
 
 
-def _claims(asked: Question, sized: Sized, in_suite: int) -> list[Claim]:
+def _claims(asked: Question, sized: Sized, place: Setting, pilot: Pilot) -> list[Claim]:
     """The answer to the question, then what the suite shows where that was not the question."""
-    claims = []
+    answers = []
     if asked.effect is not None and sized.needed is not None:
-        claims.append(Claim(n=sized.needed, effect=asked.effect, rate=rate(asked.effect)))
+        answers.append((sized.needed, asked.effect, rate(asked.effect)))
     if sized.visible is not None:
-        claims.append(Claim(n=in_suite, effect=sized.visible, rate=rate_above(sized.visible)))
-    return claims
+        answers.append((len(place.suite.prompts), sized.visible, rate_above(sized.visible)))
+    return [Claim(n=n, effect=effect, rate=said, ends=_ends(n, effect, pilot)) for n, effect, said in answers]
 
 
-def _ends(claim: Claim, place: Setting, pilot: Pilot) -> Callable[[float], Chances]:
-    """What a claim's runs end as, at an equivalence; at the alpha of runs, whatever the plan's own."""
-    design = pilot.design_effect or 1.0
-    return lambda equivalence: chances(
-        claim.n, claim.effect, equivalence=equivalence, sd=pilot.sd, alpha=RUNS_ALPHA, design=design
-    )
+def _ends(n: int, effect: float, pilot: Pilot) -> Callable[[float], Chances]:
+    """What n prompts end as, at an equivalence; at the alpha of runs, whatever the plan's own."""
+
+    @cache
+    def found(equivalence: float) -> Chances:
+        design = pilot.design_effect or 1.0
+        return chances(n, effect, equivalence=equivalence, sd=pilot.sd, alpha=RUNS_ALPHA, design=design)
+
+    return found
 
 
-def _decided(asked: Question, claims: Sequence[Claim], place: Setting, pilot: Pilot) -> Iterator[str]:
-    for claim in claims:
-        ends = _ends(claim, place, pilot)
-        equivalence = place.suite.equivalence
-        said = on_decision(claim.rate, claim.n, claim.effect, asked.power, equivalence, ends)
-        said = said or on_alpha(claim.rate, claim.n, asked.alpha, ends(equivalence))
-        if said:
-            yield said
+def _first(asked: Question, claims: Sequence[Claim], equivalence: float) -> list[str]:
+    """What is said before the answer: that runs end otherwise, for the suite's equivalence or for the alpha of runs."""
+    said = _decided(asked, claims[:1], equivalence)
+    if said or not claims:
+        return said
+    claim = claims[0]
+    stricter = on_alpha(claim.rate, claim.n, asked.alpha, claim.ends(equivalence))
+    return [stricter] if stricter else []
 
 
-def _tied(claims: Sequence[Claim], pilot: Pilot) -> Iterator[str]:
-    for claim in claims:
-        said = None if pilot.sd is None else on_ties(claim.rate, claim.effect, pilot.sd)
-        if said:
-            yield said
+def _decided(asked: Question, claims: Sequence[Claim], equivalence: float) -> list[str]:
+    said = [on_decision(each.rate, each.n, each.effect, asked.power, equivalence, each.ends) for each in claims]
+    return [sentence for sentence in said if sentence]
+
+
+def _tied(claims: Sequence[Claim], pilot: Pilot) -> list[str]:
+    said = [] if pilot.sd is None else [on_ties(claim.rate, claim.effect, pilot.sd, pilot.decisive) for claim in claims]
+    return [sentence for sentence in said if sentence]
 
 
 def _sized(asked: Question, place: Setting, pilot: Pilot, sd: float | None) -> Sized:

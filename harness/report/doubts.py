@@ -230,7 +230,13 @@ def _without_controls(summary: Summary) -> Iterable[str]:
 
 
 def _ties_unread(summary: Summary) -> Iterable[str]:
-    if summary.identical:
+    deciding = summary.deciding
+    if deciding is not None and summary.identical >= summary.n_prompts and deciding.wins + deciding.losses:
+        yield (
+            "both sides gave the same responses on every prompt, yet recorded verdicts name winners: they were made on "
+            "other texts, and say nothing of these two"
+        )
+    elif summary.identical:
         count = plural(summary.identical, "comparison")
         ties = "a tie" if summary.identical == 1 else "ties"
         unasked = [name for name in summary.judges if summary.controls.get(name) is None and "/" not in name]

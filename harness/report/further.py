@@ -42,7 +42,7 @@ def first_doubts(summary: Summary) -> Iterable[str]:
             f"prompts share clusters, and {clustered.reason}: with cluster-robust errors the decision would be "
             f"“{clustered.decision}”, not “{summary.decision}”"
         )
-    if summary.stopped is not None and summary.stopped.asked < summary.stopped.prompts:
+    if summary.stopped is not None and summary.stopped.decision and summary.stopped.asked < summary.stopped.prompts:
         yield (
             "the run stopped as soon as it was decided: its score leans to the side it was decided for, and plain "
             "95 % intervals are for a number of prompts fixed beforehand; the one under “asked until decided” holds"
@@ -54,6 +54,9 @@ def _stopped(summary: Summary) -> Iterable[str]:
     if found is None:
         return
     of = f"{found.asked:,} of {plural(found.prompts, 'prompt')}"
+    if not found.judges:
+        yield f"judges were asked about {of}: no usable judge is left, so that asking on would decide nothing"
+        return
     if found.asked < found.prompts:
         yield f"judges were asked about {of}; {plural(found.calls_saved, 'call')} saved"
     else:

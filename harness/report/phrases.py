@@ -159,7 +159,8 @@ def _at_equal_length(name: str, result: Result) -> str | None:
         return f"{said}."
     low, high = found.slope_ci
     leaning = "longer answers score more" if low > 0 else "shorter answers score more" if high < 0 else "no clear lean"
-    return f"{said}; length slope {found.slope:.2g} (95 % {low:.2g} to {high:.2g}: {leaning})."
+    slope = f"{found.slope:+.2g} (95 % {low:+.2g} to {high:+.2g}: {leaning})".replace("-", "−")
+    return f"{said}; length slope in log-odds {slope}."
 
 
 def equal_length(summary: Summary) -> list[str]:

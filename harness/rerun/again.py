@@ -97,14 +97,18 @@ def _mark(run: Path, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def existing(run: Path, manifest: Mapping[str, Any], beside: Path) -> dict[int, Path]:
-    """The reruns of a run that lie in a folder, by index."""
+    """The reruns of a run that lie in a folder, by index. Raises InputError where the manifest of one is no rerun's."""
     found: dict[int, Path] = {}
     mark = _mark(run, manifest)
     for path in sorted(beside.glob(f"{_escaped(mark['name'])}-rerun-*")):
         if (path / folder.MANIFEST).exists():
             origin = folder.read_manifest(path).get("rerun_of")
             if isinstance(origin, dict) and {name: origin.get(name) for name in mark} == mark:
-                found.setdefault(int(origin.get("index", 0)), path)
+                index = origin.get("index")
+                if not isinstance(index, int):
+                    what = f"rerun_of.index: {index!r} is no number; put it back, or move this rerun elsewhere"
+                    raise InputError([Problem(path=str(path / folder.MANIFEST), what=what)])
+                found.setdefault(index, path)
     return dict(sorted(found.items()))
 
 
@@ -133,9 +137,9 @@ def make(
         progress.say(f"{plural(len(found), 'rerun')} of {run} {'is' if len(found) == 1 else 'are'} there already")
     for path in found.values():
         done.append(path)
-        if not folder.read_manifest(path)["complete"]:
+        if not folder.read_manifest(path).get("complete"):
             stopped = _go_on(path, manifest, run, concurrency, meter, progress)
-            if stopped is not None or not folder.read_manifest(path)["complete"]:
+            if stopped is not None or not folder.read_manifest(path).get("complete"):
                 return Series(paths=tuple(done), stopped=stopped)
     index = max(found, default=0)
     while len(done) < times:
@@ -145,7 +149,7 @@ def make(
             continue
         done.append(place)
         stopped = _begin(place, rerun_manifest(run, manifest, index), run, concurrency, meter, progress)
-        if stopped is not None or not folder.read_manifest(place)["complete"]:
+        if stopped is not None or not folder.read_manifest(place).get("complete"):
             return Series(paths=tuple(done), stopped=stopped)
     return Series(paths=tuple(done))
 

@@ -5,10 +5,11 @@ Values in, values out; reading the folders is `ran`'s alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from harness.decision import Decision
 from harness.figures import deciding_scores, outcome_of
 from harness.records import JudgmentRecord
 from harness.report.numerals import listed, p_value, plural
+from harness.rerun import sound
 from harness.stats.intervals import Mean
 from harness.stats.spread import Flips, Spread, flips, spread
 
@@ -54,6 +56,7 @@ class Rerun:
 
     `within` is how far two runs may lie apart (see `stats.spread`), None where the verdict is not "reproduced" and the
     spread is not known. `ids` are the prompts all runs scored, `flipping` those whose outcome is not always the same.
+    `border`: reproduced, though some runs decide and some are inconclusive; the first note says how many.
     """
 
     verdict: Verdict
@@ -64,6 +67,7 @@ class Rerun:
     spread: Spread | None
     flips: Flips | None
     notes: tuple[str, ...]
+    border: bool = False
 
     @property
     def flipping(self) -> tuple[str, ...]:
@@ -84,6 +88,7 @@ class Rerun:
             "within": self.within,
             "complete": complete,
             "decision": self.runs[0].decision if complete else "inconclusive",
+            "decisions": _decisions(self.runs),
             "runs": [run.as_json() for run in self.runs],
             "spread": None
             if found is None
@@ -108,7 +113,8 @@ class Rerun:
 
 
 def ran(path: Path) -> Ran:
-    """A run from its folder. Raises InputError where it is none."""
+    """A run from its folder. Raises InputError where it is none, or was edited into something that is none."""
+    sound.require(path)
     found = find(path)
     complete = is_complete(found)
     summary = summary_of(found, complete=complete)
@@ -129,12 +135,20 @@ def ran(path: Path) -> Ran:
 
 
 def compared(runs: Sequence[Ran], *, can_differ: bool, notes: Sequence[str] = ()) -> Rerun:
-    """The run (first) against its reruns. `can_differ` False: nothing in it is drawn or asked afresh."""
+    """The run (first) against its reruns. `can_differ` False: nothing in it is drawn or asked afresh.
+
+    "not reproduced" is what chance does not explain: two runs decide clear things that are not the same (better against
+    worse, or either against equivalent), or the F test of `stats.spread` finds the win rates further apart than chance
+    puts them (p <= 0.05). Where some runs are inconclusive, the others all decide the same, and the spread is chance,
+    the figure is reproduced and lies at the border of a decision: that is said first among the notes.
+    """
     ids = tuple(prompt for prompt in runs[0].scores if all(prompt in run.scores for run in runs))
     table = np.array([[run.scores[prompt] for prompt in ids] for run in runs]).reshape(len(runs), len(ids))
     # Scores of other judges are other scores: their spread would not be noise.
     found = None if _counted_apart(runs) else spread(table)
     verdict, reason = _verdict(runs, found, can_differ=can_differ)
+    border = _border(runs) if verdict == "reproduced" else None
+    first = [] if border is None or found is None else [f"Reproduced within ±{_points(found.within)} points; {border}"]
     return Rerun(
         verdict=verdict,
         reason=reason,
@@ -143,7 +157,8 @@ def compared(runs: Sequence[Ran], *, can_differ: bool, notes: Sequence[str] = ()
         ids=ids,
         spread=found,
         flips=flips(table) if found is not None else None,
-        notes=(*notes, *_notes(runs, ids)),
+        notes=(*first, *notes, *_notes(runs, ids)),
+        border=border is not None,
     )
 
 
@@ -163,21 +178,49 @@ def _verdict(runs: Sequence[Ran], found: Spread | None, *, can_differ: bool) -> 
         return "cannot be told", "no prompt has a usable verdict in every run"
     if found.prompts < 2:
         return "cannot be told", "one prompt says nothing of how far win rates spread"
-    other = [run for run in runs[1:] if run.decision != runs[0].decision]
-    said = []
-    if other:
-        named = listed([f"{run.path.name} says {run.decision}" for run in other])
-        said.append(f"the run says {runs[0].decision}, {named}")
+    said = _contradictions(runs)
     if found.p_value is not None and found.p_value <= ALPHA:
+        # Where the runs lie apart by more than chance, any other decision belongs to that.
+        said = said or _others(runs)
         said.append(
             f"the win rates spread more than chance gives (SD {_points(found.sd)} points where "
             f"{_points(found.expected_sd)} are expected, p {p_value(found.p_value)})"
         )
-    elif other:
+    elif said:
         said.append(f"yet {_chance(found)}")
     if said:
         return "not reproduced", "; ".join(said)
+    border = _border(runs)
+    if border is not None:
+        return "reproduced", f"{border}; {_chance(found)}"
     return "reproduced", f"every run says {runs[0].decision}, and {_chance(found)}"
+
+
+def _contradictions(runs: Sequence[Ran]) -> list[str]:
+    """What the runs say where two of them decide clear things that are not the same; empty where none do."""
+    clear = {run.decision for run in runs} - {"inconclusive"}
+    return _others(runs) if len(clear) > 1 else []
+
+
+def _others(runs: Sequence[Ran]) -> list[str]:
+    other = [f"{run.path.name} says {run.decision}" for run in runs[1:] if run.decision != runs[0].decision]
+    return [f"the run says {runs[0].decision}, {listed(other)}"] if other else []
+
+
+def _border(runs: Sequence[Ran]) -> str | None:
+    """How often one clear decision and "inconclusive" were said; None where every run says the same."""
+    (first, times), *rest = _decisions(runs).items()
+    if not rest:
+        return None
+    others = ", ".join(f"{count} {name}" for name, count in rest)
+    says = "says" if times == 1 else "say"
+    return f"the decision is at the border: {times} of {len(runs)} runs {says} {first}, {others}"
+
+
+def _decisions(runs: Sequence[Ran]) -> dict[str, int]:
+    """How many complete runs decide what, clear decisions first."""
+    counts = Counter(run.decision for run in runs if run.complete)
+    return {name: counts[name] for name in get_args(Decision) if counts[name]}
 
 
 def _chance(found: Spread) -> str:

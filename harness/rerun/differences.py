@@ -38,7 +38,7 @@ def _plain(value: Any) -> Any:
 
 def compare_records(
     name: str,
-        run: Mapping[Any, Any],
+    run: Mapping[Any, Any],
     replay: Mapping[Any, Any],
     fields: tuple[str, ...],
     *,

@@ -1,6 +1,6 @@
-"""Whether a run's files hold what a run writes, so that an edited one ends in sentences: its manifest, its control pairs.
+"""Whether a run's manifest and control pairs hold what a run writes, so that edits end in sentences.
 
-Responses and judgments are checked where they are read; the rest of a run is trusted there.
+Responses and judgments are checked where they are read; what is checked here is trusted there.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from harness.collect import Found
 from harness.errors import InputError, Problem
 from harness.folder import MANIFEST, read_manifest
 from harness.job import Job, from_manifest
-from harness.models.spec import Spec
-from harness.records import Count, read_lines
-from harness.run import CONTROLS, RESPONSES
+from harness.records import Count, ResponseRecord, read_lines
+from harness.run import CONTROLS, RESPONSES, on_disk
 from harness.suite import SamplingKeys
 from harness.yamlfile import describe
 from judges import rubric
@@ -29,6 +27,9 @@ from judges.types import Prompt, Status, Verdict
 
 # A slip of the keyboard in `repeats` must not make a replay endless; fewer too many are told prompt by prompt.
 _TOO_MANY = 100
+_ENDLESS = 1_000_000
+_ANSWERING = ("openai", "anthropic", "hf", "recorded")
+_JUDGING = ("openai", "anthropic", "reward", "recorded", "rubric", "control")
 
 
 class _ManifestKeys(BaseModel):
@@ -76,7 +77,8 @@ def _whole_job() -> TypeAdapter[Job]:
 def require(run: Path) -> None:
     """Raise InputError with everything about a run's folder that no run writes."""
     manifest = read_manifest(run)
-    found = [*manifest_problems(run, manifest, from_manifest(manifest)), *control_problems(run)]
+    job = from_manifest(manifest)
+    found = manifest_problems(run, manifest, job) or [*control_problems(run), *endless(run, manifest, job)]
     if found:
         raise InputError(found)
 
@@ -95,7 +97,7 @@ def manifest_problems(run: Path, manifest: Mapping[str, Any], job: Job) -> list[
         said += _described(error)
     if not said:
         said += [*_specs(job), *_prompts(job)]
-    return [Problem(path=str(run / MANIFEST), what=f"{what}; no run writes this") for what in dict.fromkeys(said)]
+    return [Problem(path=str(run / MANIFEST), what=f"{what} (no run writes this)") for what in dict.fromkeys(said)]
 
 
 def _described(error: ValidationError) -> list[str]:
@@ -103,11 +105,12 @@ def _described(error: ValidationError) -> list[str]:
 
 
 def _specs(job: Job) -> Iterator[str]:
-    named: list[tuple[str, Spec]] = [("candidate", job.candidate), ("baseline", job.baseline)]
-    for where, spec in [*named, *(("judges", judge) for judge in job.judges)]:
-        alone = spec.kind in ("rubric", "control")
-        if spec.kind == "recipe" or (where == "judges") < alone:
-            yield f"{where}: {spec.text!r} cannot be of kind {spec.kind!r}"
+    for role, spec in (("candidate", job.candidate), ("baseline", job.baseline)):
+        if spec.kind not in _ANSWERING:
+            yield f"{role}: {spec.text!r} of kind {spec.kind!r} answers nothing"
+    for spec in job.judges:
+        if spec.kind not in _JUDGING:
+            yield f"judges: {spec.text!r} of kind {spec.kind!r} judges nothing"
     for name, count in Counter(spec.text for spec in job.judges).items():
         if count > 1:
             yield f"judges: {name!r} stands twice"
@@ -135,7 +138,7 @@ def _about(job: Job, prompt: Prompt) -> Iterator[str]:
         yield "it has no turn"
     if prompt.reference and len(prompt.reference) != len(prompt.turns):
         yield f"'reference' has {len(prompt.reference)} texts for {len(prompt.turns)} turns"
-    yield from rubric.problems(prompt.checks)
+    yield from rubric.problems(list(prompt.checks)) if prompt.checks else ()
     yield from _sampling(prompt.sampling)
 
 
@@ -161,16 +164,17 @@ def control_problems(run: Path) -> list[Problem]:
     return found
 
 
-def endless(run: Path, found: Found) -> list[Problem]:
-    """Prompts of a complete run with far more samples than any response of it has."""
-    held = 1 + max((sample for _, _, sample in found.responses), default=0)
-    if not found.manifest.get("complete"):
+def endless(run: Path, manifest: Mapping[str, Any], job: Job) -> list[Problem]:
+    """Prompts with far more samples than any response of a complete run has, or than any run. Raises InputError."""
+    if max(job.repeats.values(), default=0) <= _TOO_MANY:
         return []
+    held = 1 + max((response.sample for response in on_disk(run / RESPONSES, ResponseRecord)), default=0)
+    most = held + _TOO_MANY if manifest.get("complete") else _ENDLESS
     return [
         Problem(
             path=str(run / MANIFEST),
-            what=f"repeats.{prompt.id}: {found.job.repeats[prompt.id]:,} samples, where {RESPONSES} holds {held:,} at most",
+            what=f"repeats.{name}: {samples:,} samples, where {RESPONSES} holds {held:,} at most",
         )
-        for prompt in found.job.suite.prompts
-        if found.job.repeats[prompt.id] > held + _TOO_MANY
+        for name, samples in job.repeats.items()
+        if samples > most
     ]

@@ -8,8 +8,9 @@ from typing import Any
 
 from harness.report.columns import listing, wrap
 from harness.report.numerals import one_line, percent, plural, span
+from harness.rerun.differences import Difference
 from harness.rerun.rejudge import Rejudged, Waver
-from harness.rerun.verify import Difference, Verified
+from harness.rerun.verify import Verified
 
 SHOWN = 20
 ROOM = 60
@@ -30,9 +31,13 @@ def _outcome(found: Verified) -> str:
         return f"Not the same: {plural(len(found.differences), 'difference')} ({what})."
     if found.outcome == "nothing verified":
         return f"Nothing could be verified: no verdict could be replayed, only read from the journal ({what})."
+    only = ""
+    if found.journalled:
+        of = found.replayed + found.journalled
+        only = f"; {found.replayed:,} of {of:,} verdicts replayed, {found.journalled:,} only read from the journal"
     if found.summary != "same":
-        return f"The same, as far as the run goes; there is no summary of it yet ({what})."
-    return f"The same summary, byte for byte ({what})."
+        return f"The same, as far as the run goes; there is no summary of it yet{only} ({what})."
+    return f"The same summary, byte for byte{only} ({what})."
 
 
 def _differences(found: Verified) -> list[str]:

@@ -14,7 +14,7 @@ from harness.job import from_manifest
 from harness.launch import same_inputs
 from harness.models.meter import Meter
 from harness.progress import showing
-from harness.rerun import again
+from harness.rerun import again, sound
 from harness.rerun.compare import Rerun, compared, ran
 from harness.rerun.noise import noise_of
 from harness.rerun.words import told
@@ -24,6 +24,7 @@ from harness.workshop import Workshop
 def rerun(run: Path, *, times: int, out: Path | None, concurrency: int, as_json: bool) -> int:
     """Generate and judge afresh, and say how far the runs lie apart: exit code 0, 4 or 130; raises InputError for 2."""
     manifest = again.complete_run(run)
+    sound.require(run)
     noise = noise_of(from_manifest(manifest))
     if not noise.any:
         show(_report(compared([ran(run)], can_differ=False, notes=noise.notes), as_json=as_json))
@@ -49,7 +50,7 @@ def _ended(series: again.Series, command: str) -> int:
     if isinstance(series.stopped, KeyboardInterrupt):
         print(f"interrupted; `{command}` goes on", file=sys.stderr)
         return 130
-    if series.stopped is not None or not folder.read_manifest(series.paths[-1])["complete"]:
+    if series.stopped is not None or not folder.read_manifest(series.paths[-1]).get("complete"):
         print(f"incomplete; `{command}` goes on, and pays for nothing twice", file=sys.stderr)
         return RunStopped.exit_code
     return 0
@@ -75,6 +76,7 @@ def rejudge(run: Path, *, wanted: int, seed: int | None, concurrency: int, as_js
     from harness.rerun import told as words
 
     meter, nonce = Meter(), asking.new_nonce()
+    sound.require(run)
     with folder.reopen(run) as manifest, showing(meter) as progress:
         found = collect.find(run)
         drawn = found.job.suite.seed if seed is None else seed

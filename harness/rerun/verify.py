@@ -9,39 +9,46 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from harness.collect import Found, find, is_complete, summary_of
-from harness.errors import InputError
+from harness.errors import InputError, Problem, RunStopped
 from harness.folder import as_json, read_manifest
-from harness.job import from_manifest, versions
+from harness.job import Job, from_manifest, versions
 from harness.records import JudgmentRecord
+from harness.rerun import sound
+from harness.rerun.differences import SUMMARY, Difference, compare_records, compare_summary
 from harness.rerun.replay import Replay, Replayed
 from harness.rerun.responses import Checked, check_responses
+from harness.rerun.sealed import concluded, not_sealed, unsealed
 from harness.run import CONTROLS, JUDGMENTS, UNANSWERED, control_key, control_lines, on_disk
-from harness.seal import JOURNALS, sealed_bytes, state
 from harness.workshop import Workshop
 
 Outcome = Literal["same", "different", "nothing verified"]
-SUMMARY = "summary.json"
+# Where a verdict can come from so that it proves something (see `Replayed`).
+PROVEN = ("judged", "cache", "file")
 # What of a judgment the figures rest on.
 FIELDS = ("verdict", "winner", "status", "preference", "candidate_length", "baseline_length")
 CONTROL_FIELDS = ("verdict", "right", "status", "whole", "damaged")
-_MISSING = "(missing)"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Verified:
-    """What replaying a run showed. `how` says by judge where its verdicts came from (see `Replayed`)."""
+    """What replaying a run showed. `how` says by judge where its verdicts came from (see `Replayed`).
+
+    Of its verdicts, control pairs among them, `replayed` were found again, `journalled` only read from the journal.
+    """
 
     outcome: Outcome
     complete: bool
     summary: Literal["same", "different", "missing", "not reached"]
     judgments: int
     responses: int
+    replayed: int
+    journalled: int
     how: Mapping[str, Mapping[str, int]]
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
@@ -54,35 +61,71 @@ class Verified:
             "summary": self.summary,
             "judgments": self.judgments,
             "responses": self.responses,
+            "verdicts": {"replayed": self.replayed, "journal": self.journalled},
             "judges": {name: dict(counts) for name, counts in self.how.items()},
-            "differences": [{"what": d.what, "run": d.run, "replay": d.replay} for d in self.differences],
+            "differences": [difference.as_json() for difference in self.differences],
             "notes": list(self.notes),
         }
 
 
 def verify(run: Path, workshop: Workshop) -> Verified:
-    """Replay a run. Raises InputError where the folder holds no run, or its manifest is not whole."""
+    """Replay a run. Raises InputError where the folder holds no run, or one that cannot be replayed and is not sealed.
+
+    What was edited so that no replay is possible ends in differences too, the summary "not reached".
+    """
     manifest = read_manifest(run)
-    from_manifest(manifest)
-    differences = list(_unsealed(run, manifest))
+    job = from_manifest(manifest)
+    differences = list(unsealed(run, manifest))
+    problems = sound.manifest_problems(run, manifest, job) or _unreadable(run, manifest, job)
+    if problems:
+        return _broken(manifest, differences, problems)
     try:
-        found = find(run)
-        everything = on_disk(run / JUDGMENTS, JudgmentRecord)
+        return _replayed(run, manifest, differences, workshop)
+    except RunStopped:
+        raise
     except InputError as error:
-        broken = [Difference(what=str(problem), run="cannot be read", replay=None) for problem in error.problems]
-        return _ended(manifest, [*differences, *broken], Checked(), {}, "not reached", 0, [])
+        if not differences:
+            raise
+        return _broken(manifest, differences, error.problems)
+    except Exception as error:
+        # Edits that each look sound may not fit together; whoever made them is told so, not shown our own lines.
+        what = f"its files do not fit together ({type(error).__name__}: {error}), so that it cannot be replayed"
+        if not differences:
+            raise InputError([Problem(path=str(run), what=f"{what}; was one edited?")]) from error
+        return _broken(manifest, differences, [Problem(path=str(run), what=what)])
+
+
+def _unreadable(run: Path, manifest: Mapping[str, Any], job: Job) -> Sequence[Problem | str]:
+    """What of a run's journals no run writes."""
+    try:
+        on_disk(run / JUDGMENTS, JudgmentRecord)
+        return [*sound.control_problems(run), *sound.endless(run, manifest, job)]
+    except InputError as error:
+        return error.problems
+
+
+def _broken(
+    manifest: Mapping[str, Any], differences: Sequence[Difference], problems: Sequence[Problem | str]
+) -> Verified:
+    broken = [Difference(what=str(problem), run="cannot be replayed", replay=None) for problem in problems]
+    return _ended(manifest, [*differences, *broken], Checked(), {}, "not reached", 0, [])
+
+
+def _replayed(run: Path, manifest: Mapping[str, Any], known: Sequence[Difference], workshop: Workshop) -> Verified:
+    found = find(run)
+    everything = on_disk(run / JUDGMENTS, JudgmentRecord)
     checked = check_responses(found, workshop.cache)
-    differences += [Difference(what=what, run=was, replay=now) for what, was, now in checked.differences]
+    differences = [*known, *(Difference(what=what, run=was, replay=now) for what, was, now in checked.differences)]
     with tempfile.TemporaryDirectory(prefix="harness-verify-") as folder:
         place = Path(folder)
         replayed = Replay(found, everything, workshop).into(run, place)
         # An input that changed: the run had the first, the replay finds the second.
         differences += [Difference(what=what, run=was, replay=now) for what, was, now in replayed.differences]
-        differences += _settle(found, everything, place, run)
+        differences += _settle(found, everything, place)
         again = find(place)
         complete = bool(manifest.get("complete")) and is_complete(again)
         text = as_json(summary_of(again, complete=complete).as_json())
-    summary, more = _summary(run / SUMMARY, text) if _concluded(run, manifest) else ("not reached", [])
+    summary, more = compare_summary(run / SUMMARY, text) if concluded(run, manifest) else ("not reached", [])
     how = {name: dict(counts) for name, counts in _counted(replayed, again).items()}
     notes = [*checked.notes, *replayed.notes, *_notes(run, manifest, found)]
     return _ended(manifest, [*differences, *more], checked, how, summary, len(again.judgments), notes)
@@ -97,10 +140,12 @@ def _ended(
     judgments: int,
     notes: list[str],
 ) -> Verified:
-    proven = sum(counts.get(way, 0) for counts in how.values() for way in ("judged", "cache", "file"))
+    proven = sum(counts.get(way, 0) for counts in how.values() for way in PROVEN)
     outcome: Outcome = "different" if differences else "same" if proven else "nothing verified"
     return Verified(
         outcome=outcome,
+        replayed=proven,
+        journalled=sum(counts.get("journal", 0) for counts in how.values()),
         complete=bool(manifest.get("complete")),
         summary=summary,
         judgments=judgments,
@@ -111,7 +156,7 @@ def _ended(
     )
 
 
-def _settle(found: Found, everything: list[JudgmentRecord], place: Path, run: Path) -> Iterator[Difference]:
+def _settle(found: Found, everything: list[JudgmentRecord], place: Path) -> Iterator[Difference]:
     """Compare the replay's journals with the run's, then complete them with what no replay could have made.
 
     That is judgments of judges that were added to the run, and in an incomplete run whatever is still to come.
@@ -129,11 +174,7 @@ def _settle(found: Found, everything: list[JudgmentRecord], place: Path, run: Pa
     controls = {control_key(line): line for line in control_lines(place)}
     of_run = {control_key(line): line for line in found.controls}
     yield from compare_records(CONTROLS, of_run, controls, CONTROL_FIELDS, whole=whole, get=dict.get)
-    lines = [
-        line if of_run.get(key, line)["status"] not in UNANSWERED else of_run[key]
-        for key, line in controls.items()
-        if whole or key in of_run
-    ]
+    lines = [_or_own_line(line, of_run.get(key)) for key, line in controls.items() if whole or key in of_run]
     _write(place / CONTROLS, [json.dumps(line, ensure_ascii=False) for line in lines])
 
 
@@ -144,6 +185,10 @@ def _repeats(found: Found, prompt: str) -> int:
 def _or_own(record: JudgmentRecord, own: JudgmentRecord | None) -> JudgmentRecord:
     """What the run has no answer to yet stays as the run says it."""
     return own if own is not None and own.status in UNANSWERED else record
+
+
+def _or_own_line(line: dict[str, Any], own: dict[str, Any] | None) -> dict[str, Any]:
+    return own if own is not None and own["status"] in UNANSWERED else line
 
 
 def _write(path: Path, lines: list[str]) -> None:
@@ -167,8 +212,7 @@ def _notes(run: Path, manifest: Mapping[str, Any], found: Found) -> list[str]:
     planned = set(manifest["judge_names"])
     added = Counter(j.judge for j in found.judgments if j.judge not in planned)
     said += [f"{name}: {count} judgments were added to the run; taken as they are" for name, count in added.items()]
-    if not manifest.get("seals"):
-        said.append("the run ended without seals (it was killed, or is older), so that edits show only where replayed")
+    said += not_sealed(manifest)
     was, now = manifest.get("versions", {}).get("judge-harness"), versions().get("judge-harness")
     if was != now:
         said.append(f"the run was made by judge-harness {was}, and verified by {now}")

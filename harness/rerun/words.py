@@ -24,14 +24,15 @@ def told(found: Rerun) -> str:
     if found.spread is not None and len(found.runs) > 1:
         blocks.append(listing("how far the runs lie apart", _spread(found.spread)))
         blocks.append(listing("flips", _flips(found)))
-    blocks.append(listing("what to know", found.notes))
+    # The headline has said the first note of a run at the border.
+    blocks.append(listing("what to know", found.notes[1:] if found.border else found.notes))
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _headline(found: Rerun) -> str:
     reason = found.reason
     if found.verdict == "reproduced" and found.within is not None:
-        return f"Reproduced within ±{_points(found.within)} points: {reason}."
+        return f"Reproduced within ±{_points(found.within)} points{';' if found.border else ':'} {reason}."
     return f"{found.verdict[0].upper()}{found.verdict[1:]}: {reason}."
 
 

@@ -63,10 +63,11 @@ def length_controlled(
 
     A prompt with several response pairs has the mean of their differences. `se` is the standard deviation of the rates
     of `resamples` bootstrap samples of the prompts, each fitted anew (its tanh terms as they are); over more than
-    10,000 prompts the sandwich's error by the delta method. The intervals are Student's with n − 2 degrees of freedom around
-    the coefficients, with the sandwich error times √(n / (n − 2)): over bootstrap percentiles, expanded percentiles and
-    bootstrap-t they held the true value most evenly from 20 prompts on. Raises ValueError where the arrays' sizes
-    differ, a difference is not finite, a score lies outside [0, 1] or fewer than two resamples are asked for.
+    10,000 prompts the sandwich's error by the delta method. The intervals are Student's with n − 2 degrees of freedom
+    around the coefficients, with the sandwich error times √(n / (n − 2)): over bootstrap percentiles, expanded
+    percentiles and bootstrap-t they held the true value most evenly from 20 prompts on. Raises ValueError where the
+    arrays' sizes differ, a difference is not finite, a score lies outside [0, 1] or fewer than two resamples are asked
+    for.
     """
     _check(scores, length_differences)
     if resamples < 2:
@@ -117,6 +118,8 @@ def _cannot(scores: Floats, differences: Floats) -> str | None:
         return f"the candidate's response is the {side} one on every prompt, so that equal length was never seen"
     if bool((scores >= 1 - TOLERANCE).all()) or bool((scores <= TOLERANCE).all()):
         return "one side won every prompt, so that no model of the scores has a finite estimate"
+    if float(np.ptp(scores)) <= TOLERANCE:
+        return "all scores are equal, so that length explains nothing and no spread gives no certainty"
     if _separated(scores, differences) or _separated(1 - scores, differences):
         return "length alone separates wins from losses, so that the model has no finite estimate"
     return None

@@ -76,7 +76,8 @@ def least_sd(effect: float) -> float:
     """The smallest spread about 1/2 that prompts with a win rate of 1/2 + effect can have: √(effect / 2).
 
     Each of a share d of decisive prompts lies 1/2 from 1/2, so sd² = d / 4; and a mean of 1/2 + effect takes
-    d ≥ 2 effect, reached where every decisive prompt is won.
+    d ≥ 2 effect, reached where every decisive prompt is won. Scores between a tie and a win can spread less; for them
+    it is the careful side.
     """
     return math.sqrt(effect / 2)
 

@@ -71,6 +71,16 @@ def same_baseline(folder: Path) -> None:
     write_lines(folder / "baseline.jsonl", answers)
 
 
+def checked(folder: Path, checks: Callable[[int], list[dict[str, Any]]], *, n: int = 16) -> Path:
+    """A finished run of the rubric, whose prompts declare these checks by their place."""
+    suite = world(folder, n, judges="[rubric]")
+    prompts = lines(folder / "prompts.jsonl")
+    write_lines(folder / "prompts.jsonl", [prompt | {"checks": checks(place)} for place, prompt in enumerate(prompts)])
+    done = harness("run", suite, "--out", folder / "run", "--json", env=environment(folder))
+    assert done.code == 0, (done.code, done.json["decision"], done.err)
+    return folder / "run"
+
+
 def changed(run: Path, to: Path, change: Callable[[dict[str, Any]], Any]) -> Path:
     """A copy of a run whose manifest says something else."""
     shutil.copytree(run, to)

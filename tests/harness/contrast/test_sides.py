@@ -27,7 +27,8 @@ def test_a_run_is_a_score_a_prompt_and_the_facts_of_its_manifest(runs):
     assert side.facts.suite == "dishes"
     assert side.facts.counting == ("openai/judge",)
     assert len(side.facts.templates["openai/judge"]) == 64
-    assert side.facts.texts["p000"] == ("", "How is dish 0 made?")
+    assert side.facts.texts["p000"] == ("How is dish 0 made?",)
+    assert (side.facts.systems["p000"], side.facts.reads) == ("", {"references"})
     assert (side.facts.equivalence, side.facts.complete) == (0.05, True)
 
 

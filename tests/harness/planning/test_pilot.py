@@ -72,6 +72,35 @@ def test_nothing_but_ties_is_no_certainty(tmp_path, env):
     assert any("scored all its 20 prompts as ties, and no spread is not certainty" in note for note in found["notes"])
 
 
+def test_more_ties_than_the_effect_allows_are_said_and_not_planned_with(tmp_path, env):
+    suite = pilot(tmp_path, env, wins=1, ties=18)
+    found = planned(suite, "--effect", 0.3, "--pilot", tmp_path / "pilot", env=env)
+    assert found["sd"] == pytest.approx(np.sqrt(0.1 / 4))
+    assert found["n_prompts"] == prompts_needed(0.3, sd=np.sqrt(0.15)) == 20
+    assert found["power_to_decide"] > 0.8
+    said = (
+        "a win rate of 80 % needs fewer ties than the pilot had (at least 60 % of prompts decisive, not the pilot's 10"
+    )
+    assert sum(note.startswith(said) for note in found["notes"]) == 1
+    text = " ".join(plan(suite, "--effect", 0.3, "--pilot", tmp_path / "pilot", env=env).split())
+    assert "raised to 0.39 as noted below" in text
+    assert said in text
+
+
+def test_ties_that_the_effect_allows_are_no_matter(tmp_path, env):
+    suite = pilot(tmp_path, env, wins=5, ties=10)
+    found = planned(suite, "--effect", 0.1, "--pilot", tmp_path / "pilot", env=env)
+    assert not any("fewer ties" in note for note in found["notes"])
+    assert "raised" not in plan(suite, "--effect", 0.1, "--pilot", tmp_path / "pilot", env=env)
+
+
+def test_what_a_suite_shows_is_no_rate_that_the_pilots_ties_forbid(tmp_path, env):
+    suite = pilot(tmp_path, env, wins=1, ties=18)
+    found = planned(suite, "--pilot", tmp_path / "pilot", env=env)
+    assert found["effect"] == visible_effect(N, sd=np.sqrt(0.1 / 4)) > 0.25
+    assert any("needs fewer ties than the pilot had" in note for note in found["notes"])
+
+
 def test_a_small_pilot_gives_the_upper_bound_of_its_spread_beside(tmp_path, env):
     suite = pilot(tmp_path, env, wins=3, ties=3, n=7)
     found = planned(suite, "--effect", 0.1, "--pilot", tmp_path / "pilot", env=env)

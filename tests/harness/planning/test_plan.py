@@ -127,6 +127,7 @@ def test_who_is_not_named_has_no_known_cost(env):
 def test_few_prompts_can_show_nothing(suite, env):
     found = planned(suite, "--limit", 5, env=env)
     assert (found["n_prompts"], found["effect"], found["enough"]) == (5, None, False)
+    assert found["power_to_decide"] is None
     assert plan(suite, "--limit", 5, env=env).startswith("5 prompts can show nothing with 80 % power")
 
 
@@ -136,6 +137,65 @@ def test_clusters_without_a_pilot_are_said(tmp_path, suite, env):
     found = planned(suite, "--effect", 0.2, env=env)
     assert found["n_prompts"] == prompts_needed(0.2)
     assert any(note.startswith("30 of 30 prompts share 10 clusters; what that costs") for note in found["notes"])
+
+
+def test_what_a_run_would_end_as_comes_before_the_answer(suite, env):
+    done = harness("plan", suite, "--effect", 0.02, "--json", env=env)
+    assert done.json["n_prompts"] == prompts_needed(0.02) == 4984
+    assert done.json["power_to_decide"] == pytest.approx(0.011, abs=5e-4)
+    said = (
+        "ith equivalence ±5 points a win rate of 52 % over 4,984 prompts ends as `equivalent` in 99 of 100 runs and as "
+        "`better` in 1 of 100; set `equivalence: 0.01` in the suite"
+    )
+    assert done.json["notes"][0] == f"w{said}"
+    text = harness("plan", suite, "--effect", 0.02, env=env).out
+    assert " ".join(text.split()).startswith(f"W{said}. To see a win rate of 52 % with 80 % power you need 4,984")
+    assert text.count("equivalence") == 2
+
+
+def test_the_equivalence_it_names_is_enough(tmp_path, suite, env):
+    suite.write_text(suite.read_text() + "equivalence: 0.01\n")
+    found = planned(suite, "--effect", 0.02, env=env)
+    assert (found["n_prompts"], found["power_to_decide"]) == (4984, pytest.approx(0.804, abs=5e-4))
+    assert not any("equivalen" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("effect", "chance", "warned"), [(0.1, 0.82, False), (0.04, 0.8075, False), (0.03, 0.523, True)]
+)
+def test_where_runs_decide_with_the_power_wanted_nothing_is_said(suite, env, effect, chance, warned):
+    found = planned(suite, "--effect", effect, env=env)
+    assert found["power_to_decide"] == pytest.approx(chance, abs=5e-3)
+    assert any("equivalen" in note for note in found["notes"]) == warned
+
+
+def test_what_a_large_suite_shows_may_end_as_equivalent_too(tmp_path, env):
+    rows = [{"id": f"p{place}", "prompt": f"What is {place}?"} for place in range(6000)]
+    write_lines(tmp_path / "many.jsonl", rows)
+    (tmp_path / "many.yaml").write_text("name: many\nprompts: many.jsonl\n")
+    found = planned(tmp_path / "many.yaml", env=env)
+    assert found["power_to_decide"] < 0.01
+    assert found["notes"][0].startswith("with equivalence ±5 points a win rate of 51.9 % over 6,000 prompts ends as")
+    # Beside an effect that needs no warning it is a note like others, not the first thing said.
+    asked = planned(tmp_path / "many.yaml", "--effect", 0.1, env=env)
+    assert asked["power_to_decide"] > 0.8
+    assert any("51.9 % over 6,000 prompts ends as `equivalent`" in note for note in asked["notes"])
+    assert plan(tmp_path / "many.yaml", "--effect", 0.1, env=env).startswith("To see a win rate of 60 %")
+
+
+def test_an_equivalence_is_named_as_yaml_reads_numbers(suite, env):
+    assert "set `equivalence: 0.0000005` in" in planned(suite, "--effect", 0.000001, env=env)["notes"][0]
+
+
+def test_a_run_decides_at_its_own_alpha(suite, env):
+    found = planned(suite, "--effect", 0.1, "--alpha", 0.2, env=env)
+    assert found["power_to_decide"] == pytest.approx(0.5815, abs=5e-4)
+    assert found["notes"][0].startswith(
+        "a run decides at alpha 0.05, not 0.2: a win rate of 60 % over 126 prompts ends"
+    )
+    stricter = planned(suite, "--effect", 0.1, "--alpha", 0.01, env=env)
+    assert stricter["power_to_decide"] > 0.9
+    assert not any("alpha" in note for note in stricter["notes"])
 
 
 def test_the_sentence_comes_first_and_fits(suite, priced):
@@ -154,7 +214,8 @@ def test_the_sentence_comes_first_and_fits(suite, priced):
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--effect", "0"], "--effect is a win rate's distance from 1/2, more than 0 and less than 0.5"),
+        (["--effect", "0"], "--effect is a win rate's distance from 1/2, at least 0.000001 and less than 0.5"),
+        (["--effect", "1e-7"], "at least 0.000001 and less than 0.5 (0.1: a win rate of 60 %), found 1e-07"),
         (["--effect", "0.5"], "found 0.5"),
         (["--effect", "-0.1"], "found -0.1"),
         (["--effect", "nan"], "found nan"),

@@ -135,7 +135,9 @@ def test_the_same_command_again_asks_nothing(once: tuple[Path, Counter[str], dic
         assert done.code == 0 and done.json == found and not server.requests
 
 
-@pytest.mark.parametrize("at", [3, N + 2, 3 * N + 5, 3 * N + 2 * N + 7])
+@pytest.mark.parametrize(
+    "at", [N + 2, *(pytest.param(at, marks=pytest.mark.chaos) for at in (3, 3 * N + 5, 3 * N + 2 * N + 7))]
+)
 def test_a_failing_provider_costs_nothing_twice(
     tmp_path: Path, once: tuple[Path, Counter[str], dict[str, Any]], at: int
 ) -> None:

@@ -184,17 +184,17 @@ def test_an_open_gate_always_asks_for_more_prompts_than_there_are(values, margin
 
 
 def test_a_true_loss_of_the_margin_passes_at_most_as_often_as_promised():
-    rows = gate.sizes(np.random.default_rng(11), draws=20_000, prompts=(30, 100), margins=(0.05, 0.1))
-    assert len(rows) == 98
+    rows = gate.sizes(np.random.default_rng(11), draws=20_000, prompts=(57,), margins=(0.05, 0.1))
+    assert len(rows) == 49
     assert max(row["passes"] for row in rows) <= gate.MOST
     # Student's bound alone lets through what this one holds back.
     assert max(row["student_alone"] for row in rows) > 0.15
 
 
 def test_clusters_keep_the_promise():
-    rows = gate.clustered_sizes(np.random.default_rng(12), draws=800)
-    # 3.3 standard errors of 800 draws.
-    assert max(row["passes"] for row in rows) <= 0.05 + 0.0255
+    rows = gate.clustered_sizes(np.random.default_rng(12), draws=400)
+    # 3.3 standard errors of 400 draws.
+    assert max(row["passes"] for row in rows) <= 0.05 + 0.036
 
 
 def test_no_loss_passes_as_often_as_the_formula_says():

@@ -11,6 +11,7 @@ from statsmodels.stats.power import TTestPower, normal_power
 
 from harness.stats.intervals import sign_test, wilson
 from harness.stats.power import (
+    least_sd,
     mean_needed,
     mean_visible,
     noninferiority_needed,
@@ -46,7 +47,7 @@ def test_power_is_the_enumerated_probability_of_the_decision(effect):
     assert found == pytest.approx([power_by_hand(m, effect, 0.05) for m in n], abs=1e-9)
 
 
-@pytest.mark.parametrize(("effect", "power"), [(0.1, 0.8), (0.15, 0.9), (0.2, 0.8), (0.3, 0.5), (0.45, 0.95)])
+@pytest.mark.parametrize(("effect", "power"), [(0.1, 0.8), (0.3, 0.5), (0.45, 0.95)])
 def test_prompts_needed_is_where_the_power_begins_to_stay(effect, power):
     n = prompts_needed(effect, power=power)
     tried = [power_by_hand(m, effect, 0.05) for m in range(1, 500)]
@@ -104,6 +105,36 @@ def test_with_a_measured_spread_the_decision_has_the_power_promised(effect, ties
     drawn = rng.multinomial(n, [wins, ties, 1 - wins - ties], size=40_000)
     # Above what was promised where ties are many, for the spread about 1/2 is larger than that about the win rate.
     assert 0.79 <= decided(drawn[:, 0], drawn[:, 1], n).mean() <= 0.85 + 0.15 * ties
+
+
+@pytest.mark.parametrize("power", [0.5, 0.8, 0.95])
+@pytest.mark.parametrize("effect", [0.02, 0.1, 0.3])
+def test_more_ties_than_the_effect_allows_plan_no_fewer_prompts_than_it_takes(effect, power):
+    # Where ties are as many as they can be every decisive prompt is won; the pilots had these ties or more.
+    n = prompts_needed(effect, sd=least_sd(effect), power=power)
+    assert [prompts_needed(effect, sd=sd, power=power) for sd in (0.0, least_sd(effect) / 3)] == [n, n]
+    rng = np.random.default_rng(9)
+    for decisive in (2 * effect, 3 * effect):
+        n = prompts_needed(effect, sd=math.sqrt(decisive) / 2, power=power)
+        wins = decisive / 2 + effect
+        drawn = rng.multinomial(n, [wins, 1 - decisive, max(0.0, decisive - wins)], size=10_000)
+        assert decided(drawn[:, 0], drawn[:, 1], n).mean() >= power - 0.015
+
+
+def test_a_pilot_of_nine_ties_in_ten_plans_what_the_effect_takes():
+    pilot = math.sqrt(0.1) / 2
+    assert [prompts_needed(effect, sd=pilot) for effect in (0.3, 0.1)] == [20, 52]
+    shown = visible_effect(52, sd=pilot)
+    assert shown is not None and 0.09 < shown <= 0.1
+
+
+@given(wins=st.integers(1, 200), ties=st.integers(0, 200), losses=st.integers(0, 200))
+def test_no_wins_ties_and_losses_spread_less_than_the_least(wins, ties, losses):
+    scores = np.array([1.0] * wins + [0.5] * ties + [0.0] * losses)
+    spread, effect = float(np.sqrt(np.mean((scores - 0.5) ** 2))), float(scores.mean()) - 0.5
+    if effect > 0:
+        assert spread >= least_sd(effect) - 1e-12
+        assert (losses > 0) == (spread > least_sd(effect) + 1e-12)
 
 
 @pytest.mark.parametrize(("effect", "sd"), [(0.05, 0.4), (0.1, 0.35), (0.1, 0.5), (0.2, 0.5), (0.5, 1.0)])
