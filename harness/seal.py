@@ -85,7 +85,7 @@ def state(run: Path, name: str, seals: Mapping[str, Any]) -> State:
     if not seals:
         return "unknown"
     begun = sealed_bytes(seals, name)
-    data = (run / name).read_bytes() if (run / name).exists() else b""
+    data = (run / name).read_bytes() if (run / name).is_file() else b""
     kept = seals.get(name)
     sha256 = kept.get("sha256") if isinstance(kept, Mapping) else hashlib.sha256(b"").hexdigest()
     if hashlib.sha256(data[:begun]).hexdigest() != sha256:

@@ -9,7 +9,11 @@ import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as one JSON object on stdout.")]
 AllowMixed = Annotated[
-    bool, typer.Option("--allow-mixed", help="Compare although suites, judges, templates or baselines differ; said.")
+    bool,
+    typer.Option(
+        "--allow-mixed",
+        help="Compare although suites, judges, templates, baselines, checks or references differ; said.",
+    ),
 ]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Most calls in flight to one endpoint.")]

@@ -30,7 +30,9 @@ def _said(result: GateResult) -> str:
         return f"{'; '.join(result.reasons)}.{seen}"
     lost, against = f"{margin(result, result.found)}{unit(result, result.found.margin)}", _against(result)
     if result.outcome == "pass":
-        return f"NEW has lost less than {lost} against {against}: {figures(result, result.found)}."
+        open_ = [name for name, one in result.categories.items() if one.outcome == "inconclusive"]
+        rest = f" Undecided by category: {listed(open_)}." if result.gate_categories and open_ else ""
+        return f"NEW has lost less than {lost} against {against}: {figures(result, result.found)}.{rest}"
     if result.outcome == "fail":
         certain = result.found.upper is not None and result.found.upper < -result.found.margin
         rest = f" by more than {lost}" if certain else f", and a loss of {lost} or more is not ruled out"
@@ -61,7 +63,7 @@ def figures(result: GateResult, found: NonInferiority) -> str:
     if found.ci is None:
         return f"{counted} (no interval: {found.reason})"
     bounds = [f"95 % {interval(result, found)}", f"one-sided lower bound {lower(result, found)}"]
-    if found.upper is not None and found.upper < 0:
+    if found.upper is not None and (found.upper < 0 or found.outcome == "inconclusive"):
         bounds.append(f"upper bound {difference(result, found.upper)}")
     return f"{counted} ({'; '.join(bounds)}; margin {margin(result, found)}{_evidence(found)})"
 
@@ -69,7 +71,7 @@ def figures(result: GateResult, found: NonInferiority) -> str:
 def _evidence(found: NonInferiority) -> str:
     """The p-value that goes with the outcome: of a loss of the margin, or where it fails of no loss at all."""
     if found.outcome == "fail" and found.p_loss is not None:
-        return f"; no loss at all: p {p_value(found.p_loss)}"
+        return f"; p {p_value(found.p_loss)} if nothing were lost"
     return f", p {p_value(found.p_value)}" if found.p_value is not None else ""
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -111,9 +112,19 @@ def _specs(job: Job) -> Iterator[str]:
     for spec in job.judges:
         if spec.kind not in _JUDGING:
             yield f"judges: {spec.text!r} of kind {spec.kind!r} judges nothing"
+    for spec in (job.candidate, job.baseline, *job.judges):
+        if not _can_be_path(spec.path):
+            yield f"{spec.text!r}: {str(spec.path)!r} can be no path"
     for name, count in Counter(spec.text for spec in job.judges).items():
         if count > 1:
             yield f"judges: {name!r} stands twice"
+
+
+def _can_be_path(path: Path) -> bool:
+    try:
+        return b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
 
 
 def _prompts(job: Job) -> Iterator[str]:

@@ -88,3 +88,18 @@ def edit(path: Path, **keys: Any) -> None:
 
 def contents(run: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+
+
+def verify(run: Path, *arguments: str, server: Loopback | None = None) -> Done:
+    """`harness rerun RUN --verify …`, at the address the run knew its judge by."""
+    known = run.parent / "url"
+    url = server.url if server is not None else known.read_text() if known.exists() else None
+    return harness("rerun", run, "--verify", *arguments, env=environment(run.parent, url))
+
+
+def differences(run: Path) -> list[str]:
+    """What a replay finds different; it must be something."""
+    done = verify(run, "--json")
+    assert done.code == 1, done.err
+    assert done.json["outcome"] == "different"
+    return [found["what"] for found in done.json["differences"]]

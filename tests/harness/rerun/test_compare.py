@@ -39,13 +39,60 @@ def test_the_same_decision_and_no_more_spread_than_chance_is_reproduced():
     assert f"Reproduced within ±{100 * found.within:.1f} points: every run says better" in " ".join(told(found).split())
 
 
-def test_another_decision_is_not_reproduced_and_says_which():
-    first, second, third = several(100, 3)
-    found = compared(
-        [run(first), run(second, name="again-1"), run(third, name="again-2", decision="inconclusive")], can_differ=True
-    )
+@pytest.mark.parametrize("others", [("worse",), ("equivalent",), ("inconclusive", "worse")])
+def test_another_clear_decision_is_not_reproduced_and_says_which(others):
+    runs = [run(scores) for scores in several(100, 1 + len(others))]
+    runs[1:] = [
+        replace(one, decision=said, path=Path(f"again-{place}"))
+        for place, (one, said) in enumerate(zip(runs[1:], others, strict=True), 1)
+    ]
+    found = compared(runs, can_differ=True)
     assert found.verdict == "not reproduced"
-    assert found.reason.startswith("the run says better, again-2 says inconclusive; yet the win rates spread no more")
+    assert f"again-{len(others)} says {others[-1]}" in found.reason
+    assert found.reason.startswith("the run says better, again-1 says")
+    assert "; yet the win rates spread no more" in found.reason
+
+
+def test_two_reruns_that_contradict_each_other_are_not_reproduced_though_the_run_decided_nothing():
+    decisions = ("inconclusive", "better", "worse")
+    runs = [run(scores, decision=said) for scores, said in zip(several(100, 3), decisions, strict=True)]
+    found = compared(runs, can_differ=True)
+    assert found.verdict == "not reproduced"
+    assert found.as_json()["decisions"] == {"better": 1, "worse": 1, "inconclusive": 1}
+
+
+@pytest.mark.parametrize(
+    ("decisions", "said"),
+    [
+        (("better", "better", "inconclusive", "inconclusive"), "2 of 4 runs say better, 2 inconclusive"),
+        (("inconclusive", "worse", "worse"), "2 of 3 runs say worse, 1 inconclusive"),
+        (("equivalent", "inconclusive"), "1 of 2 runs says equivalent, 1 inconclusive"),
+    ],
+)
+def test_decided_and_inconclusive_within_chance_is_reproduced_at_the_border(decisions, said):
+    runs = [run(scores, decision=one) for scores, one in zip(several(200, len(decisions)), decisions, strict=True)]
+    found = compared(runs, can_differ=True, notes=["another note"])
+    assert found.verdict == "reproduced"
+    first = f"Reproduced within ±{100 * found.within:.1f} points; the decision is at the border: {said}"
+    assert found.notes == (first, "another note")
+    text = " ".join(told(found).split())
+    assert text.count(first) == 1
+    assert f"{first}; the win rates spread no more than chance gives" in text
+    assert "another note" in text
+
+
+def test_inconclusive_by_more_than_chance_is_not_reproduced_and_says_both():
+    scores = np.round(np.random.default_rng(0).random(300))
+    other = run(np.where(np.arange(300) < 40, 0, scores), name="again-2", decision="inconclusive")
+    found = compared([run(scores), run(scores), other], can_differ=True)
+    assert found.verdict == "not reproduced"
+    assert found.reason.startswith("the run says better, again-2 says inconclusive; the win rates spread more than")
+    assert found.as_json()["decisions"] == {"better": 2, "inconclusive": 1}
+
+
+def test_every_run_deciding_alike_is_at_no_border():
+    found = compared([run(scores, decision="inconclusive") for scores in several(200)], can_differ=True)
+    assert (found.border, found.notes, found.as_json()["decisions"]) == (False, (), {"inconclusive": 4})
 
 
 def test_more_spread_than_chance_is_not_reproduced():

@@ -76,6 +76,59 @@ def test_a_wavering_judge_shows_spread_and_flips(tmp_path):
     assert max(map(len, text.out.splitlines())) <= 80
 
 
+def mind_changed(*dishes):
+    """A judge that has come to prefer the thin answer on these dishes."""
+
+    def answer(request):
+        shown = policy.shown_answers(request)
+        thin = [f"Dish {dish} is cooked." for dish in dishes]
+        if any(text in thin for text in shown) and all("simmers" in text or text in thin for text in shown):
+            return {"winner": "A" if shown[0] in thin else "B"}
+        return judge(request)
+
+    return Loopback(policy=answer)
+
+
+def test_a_decision_that_comes_and_goes_with_chance_is_at_the_border(tmp_path):
+    with steady() as server:
+        run = finished(tmp_path, server)
+    with mind_changed(3, 5, 8) as server:
+        done = again(run, server, "--times", "1")
+        text = again(run, server, "--times", "1", json=False).out
+    assert (done.code, done.json["verdict"]) == (0, "reproduced")
+    assert done.json["decisions"] == {"better": 1, "inconclusive": 1}
+    assert done.json["spread"]["p_value"] > 0.05
+    first = f"Reproduced within ±{100 * done.json['within']:.1f} points; the decision is at the border: "
+    assert done.json["notes"][0] == f"{first}1 of 2 runs says better, 1 inconclusive"
+    assert f"{done.json['notes'][0]}; the win rates spread no more than chance gives" in " ".join(text.split())
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_opposite_decision_is_not_reproduced(tmp_path):
+    with steady() as server:
+        run = finished(tmp_path, server)
+    with mind_changed(*range(24)) as server:
+        done = again(run, server, "--times", "1")
+    assert (done.code, done.json["verdict"]) == (0, "not reproduced")
+    assert done.json["reason"].startswith("the run says better, run-rerun-1 says worse; ")
+    assert done.json["decisions"] == {"better": 1, "worse": 1}
+
+
+def test_a_run_whose_manifest_was_edited_is_refused_before_anybody_is_asked(tmp_path):
+    with steady() as server:
+        run = finished(tmp_path, server, 6)
+        value = manifest(run)
+        value["suite"]["prompts"][2]["turns"], value["repeats"]["p003"] = [], 10**9
+        (run / "manifest.json").write_text(json.dumps(value))
+        before = len(server.requests)
+        for arguments in (["--times", "1"], ["--rejudge", "2"]):
+            done = again(run, server, *arguments)
+            assert (done.code, done.out) == (2, "")
+            assert "suite.prompts p002: it has no turn" in done.err
+        assert len(server.requests) == before
+    assert not (tmp_path / "run-rerun-1").exists()
+
+
 def test_reruns_that_are_there_count_and_are_not_paid_for_again(tmp_path):
     with steady() as server:
         run = finished(tmp_path, server, 6)

@@ -8,50 +8,12 @@ from pathlib import Path
 import pytest
 
 from tests.command import environment, world
-from tests.harness.rerun.made import contents, edit, finished, harness, manifest, steady
+from tests.harness.rerun.made import contents, differences, edit, finished, harness, manifest, steady, verify
 from tests.harness.test_run import judge
 from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
 from tests.published import lines, write_lines
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A folder with a complete run by a model, the rubric, recorded verdicts and known biases; its server is gone."""
-    place = tmp_path_factory.mktemp("made")
-    verdicts = [
-        {"id": f"p{n:03d}", "judge": "old", "order": "candidate_first", "verdict": "AB"[n % 2], "status": "ok"}
-        for n in range(12)
-    ]
-    write_lines(place / "verdicts.jsonl", verdicts)
-    judges = "[openai/judge, rubric, recorded/verdicts.jsonl, control/random, control/longest]"
-    with steady() as server:
-        finished(place, server, 12, judges=judges)
-    (place / "url").write_text(server.url)
-    return place
-
-
-@pytest.fixture
-def run(made, tmp_path):
-    """A copy of it, to be tampered with; recorded files and cache are the copy's own."""
-    place = shutil.copytree(made, tmp_path / "made")
-    path = place / "run" / "manifest.json"
-    path.write_text(path.read_text().replace(str(made), str(place)))
-    return place / "run"
-
-
-def verify(run, *arguments, server=None):
-    known = run.parent / "url"
-    url = server.url if server is not None else known.read_text() if known.exists() else None
-    return harness("rerun", run, "--verify", *arguments, env=environment(run.parent, url))
-
-
-def differences(run):
-    done = verify(run, "--json")
-    assert done.code == 1, done.err
-    assert done.json["outcome"] == "different"
-    return [found["what"] for found in done.json["differences"]]
 
 
 def change(path: Path, **keys):
