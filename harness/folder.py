@@ -106,7 +106,7 @@ def read_manifest(run: Path) -> dict[str, Any]:
         value = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError([Problem(path=str(run), what="holds no run (no manifest.json); check the path")]) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError([Problem(path=str(path), what=f"cannot be read: {error}; is it a run's manifest?")]) from None
     if not isinstance(value, dict) or "suite" not in value:
         raise InputError([Problem(path=str(path), what="is not the manifest of a run; check the path")])

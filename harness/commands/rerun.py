@@ -20,7 +20,8 @@ def rerun(
         bool, typer.Option("--verify", help="Replay from records and cache alone; exit 1 where anything differs.")
     ] = False,
     rejudge: Annotated[
-        int | None, typer.Option(metavar="K", help="Only ask the judges again, about K prompts, with the cache off.")
+        int | None,
+        typer.Option(metavar="K", min=1, help="Only ask the judges again, about K prompts, with the cache off."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="The seed that draws the K prompts (default: the run's).")] = None,
     concurrency: Concurrency = 32,
