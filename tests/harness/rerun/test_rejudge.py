@@ -7,6 +7,7 @@ import pytest
 
 from harness.records import JudgmentRecord
 from harness.rerun.rejudge import waver
+from tests.command import environment, harness
 from tests.harness.rerun.made import again, contents, finished, steady, wavering
 from tests.harness.test_run import judge
 from tests.loopback.faults import Fault
@@ -88,13 +89,20 @@ def test_the_draw_is_seeded_and_stratified(tmp_path):
     assert drawn[0] == drawn[1] != drawn[2]
 
 
-@pytest.mark.parametrize("wanted", ["0", "-3"])
-def test_fewer_than_one_means_all_and_is_said(tmp_path, wanted):
+def test_more_than_there_are_means_all_and_is_said(tmp_path):
     with steady() as server:
         run = finished(tmp_path, server, 4)
-        done = again(run, server, "--rejudge", wanted)
+        done = again(run, server, "--rejudge", "9")
     assert (done.json["prompts"], done.json["of"]) == (4, 4)
     assert "all are asked about" in done.err
+
+
+@pytest.mark.parametrize("wanted", ["0", "-3"])
+def test_fewer_than_one_is_refused_before_anyone_is_asked(tmp_path, wanted):
+    env = environment(tmp_path)
+    done = harness("rerun", tmp_path, "--rejudge", wanted, env=env)
+    assert done.code == 2
+    assert "--rejudge" in done.err
 
 
 def test_steady_judges_are_named_and_have_no_figure(tmp_path):
