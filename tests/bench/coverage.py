@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import gammaln, xlogy
 
-from harness.stats.intervals import mean_score
+from harness.stats.intervals import clopper_pearson, mean_score
 from tests.bench.measure import Row, Section
 
 SIZES = (13, 30, 57, 100, 500)
@@ -60,6 +60,12 @@ def interval_coverage(folder: Path) -> Section:
             listed = " · ".join(f"{100 * cell:.1f}" for cell in cells)
             figure = f"{listed}; average {100 * average:.1f}"
             rows.append(Row(what=f"n = {n}, ties {100 * tie:g} %", figure=figure, bound=bound, kept=kept))
+    for n in SIZES:
+        exact = {(wins, 0): clopper_pearson(wins, n) for wins in range(n + 1)}
+        cells = [coverage(n, rate, 0.0, exact) for rate in RATES]
+        listed = " · ".join(f"{100 * cell:.1f}" for cell in cells)
+        what = f"n = {n}, Clopper–Pearson"
+        rows.append(Row(what=what, figure=listed, bound="every cell ≥ 95 %", kept=min(cells) >= 0.95))
     return Section(
         title="Coverage of the 95 % interval of a win rate",
         how="Per cent, by enumeration of all outcomes, at true rates of decisive prompts of "
