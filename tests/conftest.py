@@ -22,6 +22,20 @@ def embedded_checkpoints() -> Path:
     return folder
 
 
+# The files that take longest, in the order in which they should begin; a file goes to one worker as a whole.
+LONG = (
+    "tests/harness/test_embedded.py",
+    "tests/test_wheel.py",
+    "tests/train/test_resume.py",
+    "tests/train/test_verb.py",
+    "tests/harness/rank/test_robin.py",
+    "tests/train/test_kinds.py",
+    "tests/train/test_loop.py",
+    "tests/harness/test_run.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the file that trains the embedded checkpoints begin first: the other worker has enough to do meanwhile."""
-    items.sort(key=lambda item: item.path != ROOT / "tests/harness/test_embedded.py")
+    """Let the longest files begin first, so that no worker is left alone with one of them."""
+    places = {ROOT / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))

@@ -150,6 +150,7 @@ def test_a_failing_provider_costs_nothing_twice(
         assert done.json == once[2] and settled(tmp_path) == settled(once[0])
 
 
+@pytest.mark.chaos
 def test_a_killed_ranking_goes_on(tmp_path: Path, once: tuple[Path, Counter[str], dict[str, Any]]) -> None:
     with Loopback(policy=world, latency_s=0.05) as server:
         env = environment(tmp_path, server.url)
@@ -171,6 +172,7 @@ def test_a_killed_ranking_goes_on(tmp_path: Path, once: tuple[Path, Counter[str]
         assert done.json == once[2]
 
 
+@pytest.mark.chaos
 def test_an_interrupted_ranking_says_how_it_goes_on(tmp_path: Path) -> None:
     with Loopback(policy=world, latency_s=0.1) as server:
         env = environment(tmp_path, server.url)
@@ -188,6 +190,7 @@ def test_an_interrupted_ranking_says_how_it_goes_on(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.chaos
 def test_a_lost_response_keeps_judges_from_being_asked(tmp_path: Path) -> None:
     with Loopback(policy=world, faults=[Fault(kind="too_large", containing="dish 5 made")]) as server:
         # The server answers the others; nobody knows yet what this one says.

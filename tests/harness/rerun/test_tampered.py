@@ -225,7 +225,7 @@ def tamper(path, rng):
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", [*range(6), *(pytest.param(n, marks=pytest.mark.chaos) for n in range(6, 30))])
 def test_nothing_that_is_done_to_a_run_ends_in_a_traceback(run, seed, tmp_path):
     rng = random.Random(seed)
     if rng.random() < 0.5:
