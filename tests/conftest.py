@@ -25,13 +25,13 @@ def embedded_checkpoints() -> Path:
 # The files that take longest, in the order in which they should begin; a file goes to one worker as a whole.
 LONG = (
     "tests/harness/test_embedded.py",
-    "tests/test_wheel.py",
     "tests/train/test_resume.py",
     "tests/train/test_verb.py",
     "tests/harness/rank/test_robin.py",
     "tests/train/test_kinds.py",
     "tests/train/test_loop.py",
     "tests/harness/test_run.py",
+    "tests/test_wheel.py",
 )
 
 
