@@ -14,6 +14,7 @@ from typing import Any
 from harness.folder import MANIFEST, as_json, read_manifest, write_whole
 from harness.job import Job, from_manifest
 from harness.leakage import guard
+from harness.models.spec import Spec
 from harness.records import JudgmentRecord, ResponseRecord
 from harness.report.data import Comparison, Control, Report, Side
 from harness.run import (
@@ -30,8 +31,13 @@ from harness.run import (
     texts_of,
     usable_records,
 )
+from harness.seal import JOURNALS, seals_of, state
 from harness.stopping import Stopping, asking_order, standing
+from harness.suite import Suite
 from harness.summary import Summary, summarize
+from judges.controls import Texts
+from judges.pairwise import CRITERIA
+from judges.template import without_thinking
 from judges.types import Prompt
 
 
@@ -39,7 +45,8 @@ from judges.types import Prompt
 class Found:
     """What a run's folder holds. `unplanned` judgments are about prompts or samples that are not in the run.
 
-    `stopped` says where a run of --stop-early stands; `prompts` are those that judges were to be asked about.
+    `stopped` says where a run of --stop-early stands; `prompts` are those that judges were to be asked about. `edited`
+    names the journals that are not what the run wrote (lines that were only added are none).
     """
 
     job: Job
@@ -50,6 +57,7 @@ class Found:
     prompts: tuple[Prompt, ...]
     stopped: Stopping | None = None
     unplanned: int = 0
+    edited: tuple[str, ...] = ()
 
     @property
     def judges(self) -> tuple[str, ...]:
@@ -68,8 +76,11 @@ class Found:
         return guard.from_json(self.manifest.get("leakage"))
 
 
-def find(run: Path) -> Found:
-    """Read a run's folder. Raises InputError where it is none, or its files are not a run's."""
+def find(run: Path, *, seals: bool = True) -> Found:
+    """Read a run's folder, and unless it is about to be sealed anew, hold its journals against their `seals`.
+
+    Raises InputError where it is no run's folder, or its files are not a run's.
+    """
     manifest = read_manifest(run)
     job = from_manifest(manifest)
     judgments = on_disk(run / JUDGMENTS, JudgmentRecord)
@@ -83,8 +94,14 @@ def find(run: Path) -> Found:
         unplanned=len(judgments) - len(planned),
         controls=tuple(control_lines(run)),
         prompts=job.suite.prompts,
+        edited=_edited(run, manifest) if seals else (),
     )
     return _as_far_as_asked(found) if job.stop_early else found
+
+
+def _edited(run: Path, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    sealed = seals_of(manifest)
+    return tuple(name for name in JOURNALS if state(run, name, sealed) == "changed")
 
 
 def _as_far_as_asked(found: Found) -> Found:
@@ -167,10 +184,13 @@ def summary_of(found: Found, *, complete: bool) -> Summary:
         control_rights=rights,
         complete=complete,
         equivalence=job.suite.equivalence,
-        identical=_identical(found.responses),
+        identical=_identical(texts_of(found.responses)),
         notes=notes_of(found),
         leakage=found.leakage,
         stopped=found.stopped,
+        rule=job.suite.panel,
+        gold=job.suite.panel_gold,
+        criteria=job.suite.criteria or CRITERIA,
     )
 
 
@@ -185,19 +205,21 @@ def control_rights(found: Found) -> dict[str, list[bool | None]]:
     return {judge: rights[judge] for judge in with_controls(found.asked) if rights[judge]}
 
 
-def _identical(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> int:
-    count = 0
-    for (prompt, role, sample), record in responses.items():
-        if role == "candidate" and record.texts() is not None:
-            other = responses.get((prompt, "baseline", sample))
-            count += other is not None and other.texts() == record.texts()
-    return count
+def _identical(texts: Mapping[tuple[str, str, int], Texts]) -> int:
+    return sum(
+        role == "candidate" and texts.get((prompt, "baseline", sample)) == whole
+        for (prompt, role, sample), whole in texts.items()
+    )
 
 
 def notes_of(found: Found) -> list[str]:
     """What a reader must know of a run beside its figures: what is missing, cut off or not comparable."""
     job = found.job
-    notes = list(found.manifest.get("notes", ()))
+    notes = [
+        f"{name} is not what the run wrote (SHA-256): it was edited or cut, and these figures rest on it as it is now"
+        for name in found.edited
+    ]
+    notes += found.manifest.get("notes", ())
     if len(job.suite.prompts) < job.full:
         n, full, seed = len(job.suite.prompts), job.full, job.suite.seed
         notes.append(
@@ -216,15 +238,15 @@ def _foreign_verdicts(found: Found) -> list[str]:
     """Recorded verdicts that were made on other texts than this run's, as far as their lengths can tell."""
     recorded = set(found.judges) - set(found.asked)
     other = 0
+    texts = texts_of(found.responses) if recorded else {}
     for judgment in found.judgments:
         if judgment.judge in recorded:
             pairs = [
-                (judgment.candidate_length, found.responses.get((judgment.id, "candidate", judgment.repeat))),
-                (judgment.baseline_length, found.responses.get((judgment.id, "baseline", judgment.repeat))),
+                (judgment.candidate_length, texts.get((judgment.id, "candidate", judgment.repeat))),
+                (judgment.baseline_length, texts.get((judgment.id, "baseline", judgment.repeat))),
             ]
             other += any(
-                length is not None and record is not None and length != sum(map(len, record.texts() or ()))
-                for length, record in pairs
+                length is not None and whole is not None and length != sum(map(len, whole)) for length, whole in pairs
             )
     said = (
         [f"{other} recorded verdicts name other lengths than these responses have: made on other texts"]
@@ -241,7 +263,16 @@ def _response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
     cut = sum(record.finish == "length" for record in records)
     failed = sum(record.finish == "error" for record in records)
     empty = sum(not "".join(texts).strip() for record in records if (texts := record.texts()) is not None)
+    answers = [text for record in records for text in record.texts() or ()]
+    found = [(text, *without_thinking(text)) for text in answers if "think" in text.lower()]
+    thinking = sum(kept != text.strip() for text, kept, _ in found)
+    lost = sum(unclosed for _, _, unclosed in found)
     said = []
+    if thinking:
+        said.append(
+            f"{role}: thinking was taken out of {thinking} of {len(answers)} answers before they were judged"
+            + (f"; {lost} never came to an end of it" if lost else "")
+        )
     if cut:
         said.append(f"{role}: {cut} of {total} responses were cut off at max_tokens and judged as they are")
     if empty:
@@ -320,6 +351,8 @@ def _facts(found: Found) -> dict[str, str]:
     return {
         "suite": f"{suite.name}, {len(suite.prompts)} prompts",
         **early,
+        "judges": ", ".join(_how(spec) for spec in found.job.judges),
+        **({"panel": _panel(suite)} if len(found.job.judges) > 1 and _panel(suite) else {}),
         "orders": "both orders of every prompt" if suite.orders == "both" else "one balanced random order a prompt",
         "samples a prompt": repeats,
         "sampling": ", ".join(f"{k} {v:g}" for k, v in suite.sampling.given().items()) + _own_sampling(found.job),
@@ -328,6 +361,19 @@ def _facts(found: Found) -> dict[str, str]:
         "equivalence": f"1/2 ± {suite.equivalence:g}",
         "versions": ", ".join(f"{name} {version}" for name, version in found.manifest.get("versions", {}).items()),
     }
+
+
+def _how(spec: Spec) -> str:
+    """A judge, with how it was asked where there are several ways."""
+    ways = [spec.asking.mode and f"{spec.asking.mode} mode", spec.asking.template and Path(spec.asking.template).name]
+    ways += [f"margin {spec.asking.margin:g}" if spec.asking.margin else None]
+    named = ", ".join(way for way in ways if way)
+    return f"{spec.text} ({named})" if named else spec.text
+
+
+def _panel(suite: Suite) -> str:
+    rule = "" if suite.panel == "majority" and suite.panel_gold is None else suite.panel
+    return f"{rule}, weighed by agreement with {suite.panel_gold} on other prompts" if suite.panel_gold else rule
 
 
 def _own_sampling(job: Job) -> str:

@@ -37,9 +37,12 @@ class ControlCount:
         return {"n": self.n, "right": self.right, "wrong": self.wrong, "undecided": self.undecided}
 
 
-def counting(judges: Iterable[str], unusable: Iterable[str]) -> tuple[str, ...]:
-    """The judges a decision may rest on, in the order given: not control/…, not unusable, human/… only where alone."""
-    real = [name for name in judges if not name.startswith("control/")]
+def counting(judges: Iterable[str], unusable: Iterable[str], gold: str | None = None) -> tuple[str, ...]:
+    """The judges a decision may rest on, in the order given: not control/…, not unusable, human/… only where alone.
+
+    `gold`, by which the others are weighed, does not vote beside them.
+    """
+    real = [name for name in judges if not name.startswith("control/") and name != gold]
     models = [name for name in real if not name.startswith("human/")]
     bad = set(unusable)
     return tuple(name for name in (models or real) if name not in bad)
@@ -68,8 +71,7 @@ def decide(
         return "inconclusive", "every judge's two orders agree on fewer than half of the prompts"
     low, high = estimate.ci
     if 0.5 - equivalence <= low and high <= 0.5 + equivalence:
-        blind = sum(j.led_by_position or (j.consistency is not None and j.consistency < 0.5) for j in listed)
-        if listed and 2 * blind >= len(listed):
+        if position_decides(sum(map(is_blind, listed)), len(listed)):
             return "inconclusive", "the verdicts follow the position, so that their balance says nothing of the two"
         return "equivalent", f"the interval lies inside 1/2 ± {equivalence:g}"
     if (low > 0.5 or high < 0.5) and result.p_value <= 0.05:
@@ -79,6 +81,16 @@ def decide(
     if low > 0.5 or high < 0.5:
         return "inconclusive", "the interval excludes 1/2 but the sign test does not agree"
     return "inconclusive", "the interval holds 1/2"
+
+
+def is_blind(judge: Result) -> bool:
+    """Whether a judge's verdicts come of the slots: it is led by position, or its two orders agree on under half."""
+    return judge.led_by_position or (judge.consistency is not None and judge.consistency < 0.5)
+
+
+def position_decides(blind: int, counting: int) -> bool:
+    """Whether so many of the judges that count are blind (`is_blind`) that a balance of verdicts says nothing."""
+    return counting > 0 and 2 * blind >= counting
 
 
 def clustered_decision(decision: Decision, result: Result | None, *, equivalence: float) -> tuple[Decision, str] | None:

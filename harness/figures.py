@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.outcome import Order, Winner
+from harness.panel import MAJORITY, Panel, votes
 from harness.records import JudgmentRecord
 from harness.stats.clusters import Clustered, clustered_mean
 from harness.stats.intervals import SMALL, TOLERANCE, Mean, clopper_pearson, mean_score, sign_test
 from harness.stats.length import LengthControlled
-from judges.panel import SCORE, Outcome, PanelVote, majority
+from judges.panel import Outcome, PanelVote, Rule
 
 NO_CLUSTERS: Mapping[str, str] = MappingProxyType({})
 VALUE: dict[Winner, float] = {"candidate": 1.0, "baseline": 0.0, "tie": 0.5}
@@ -212,30 +213,52 @@ def judge_result(
     return result, scores
 
 
-def panel_votes(judges: Sequence[Mapping[str, PromptScore]], prompts: Sequence[str]) -> dict[str, PanelVote]:
-    """The majority of several judges' outcomes by prompt, for every prompt that any of them scored."""
-    votes = {prompt: majority(scores[prompt].outcome for scores in judges if prompt in scores) for prompt in prompts}
-    return {prompt: vote for prompt, vote in votes.items() if vote is not None}
+def panel_of(
+    rule: Rule,
+    gold: str | None,
+    judgments: Iterable[JudgmentRecord],
+    prompts: Sequence[str],
+    clusters: Mapping[str, str] = NO_CLUSTERS,
+) -> Panel:
+    """A panel whose judges are weighed by the `gold` judge's judgments among these; unweighed where none is named."""
+    if gold is None:
+        return Panel(rule=rule)
+    rows = [judgment for judgment in judgments if judgment.judge == gold]
+    truth = {prompt: score.outcome for prompt, score in judge_result(rows, prompts)[1].items()}
+    return Panel(rule=rule, gold=gold, truth=truth, clusters=dict(clusters))
 
 
-def deciding_scores(by_judge: Mapping[str, Sequence[JudgmentRecord]], prompts: Sequence[str]) -> dict[str, float]:
-    """The score of every scored prompt: the one judge's, or the outcome of the panel of all judges given."""
+def panel_votes(
+    judges: Sequence[Mapping[str, PromptScore]], prompts: Sequence[str], panel: Panel = MAJORITY
+) -> dict[str, PanelVote]:
+    """What several judges say together, for every prompt that any of them scored."""
+    opinions = [{prompt: (score.outcome, score.score) for prompt, score in scores.items()} for scores in judges]
+    return votes(opinions, prompts, panel)
+
+
+def deciding_scores(
+    by_judge: Mapping[str, Sequence[JudgmentRecord]], prompts: Sequence[str], panel: Panel = MAJORITY
+) -> dict[str, float]:
+    """The score of every scored prompt: the one judge's, or that of the panel of all judges given."""
     found = [judge_result(rows, prompts)[1] for rows in by_judge.values()]
     if len(found) == 1:
         return {prompt: score.score for prompt, score in found[0].items()}
-    return {prompt: SCORE[vote.outcome] for prompt, vote in panel_votes(found, prompts).items()}
+    return {prompt: vote.score for prompt, vote in panel_votes(found, prompts, panel).items()}
 
 
 def panel_result(
-    judges: Sequence[Mapping[str, PromptScore]], prompts: Sequence[str], clusters: Mapping[str, str] = NO_CLUSTERS
+    judges: Sequence[Mapping[str, PromptScore]],
+    prompts: Sequence[str],
+    clusters: Mapping[str, str] = NO_CLUSTERS,
+    panel: Panel = MAJORITY,
 ) -> Result:
-    """The majority of several judges' outcomes, prompt by prompt."""
-    cast = panel_votes(judges, prompts)
+    """What several judges say together over a set of prompts, by the panel's rule."""
+    cast = panel_votes(judges, prompts, panel)
     orders = [
         frozenset().union(*(scores[prompt].orders for scores in judges if prompt in scores)) for prompt in prompts
     ]
     return _result(
-        {prompt: SCORE[vote.outcome] for prompt, vote in cast.items()},
+        {prompt: vote.score for prompt, vote in cast.items()},
         clusters,
         total=len(prompts),
         one_order=sum(len(seen - {None}) == 1 for seen in orders),

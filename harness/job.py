@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
-from harness.models.spec import Spec
+from harness.models.spec import Asking, Spec
 from harness.suite import Suite, override
-from judges.types import Prompt, Sampling
+from judges.types import Criterion, Prompt, Sampling
 
 PACKAGES = (
     "judge-harness", "anthropic", "openai", "numpy", "scipy", "statsmodels", "torch", "transformers", "peft", "trl"
@@ -80,6 +80,9 @@ def from_manifest(manifest: Mapping[str, Any]) -> Job:
         suite.pop("kind", None)
         suite["folder"] = Path(suite["folder"])
         suite["judges"] = tuple(suite["judges"])
+        # What runs of an earlier version do not hold has its default.
+        suite["asking"] = {name: Asking(**asking) for name, asking in suite.get("asking", {}).items()}
+        suite["criteria"] = tuple(Criterion(**criterion) for criterion in suite.get("criteria", ()))
         suite["prompts"] = tuple(_prompt(prompt) for prompt in suite["prompts"])
         for key in ("sampling", "judge_sampling"):
             suite[key] = Sampling(**suite[key])
@@ -108,7 +111,8 @@ def _spec_json(spec: Spec) -> dict[str, Any]:
 
 
 def _spec(raw: Mapping[str, Any]) -> Spec:
-    return replace(Spec(**{key: raw[key] for key in ("text", "kind", "rest", "endpoint")}), folder=Path(raw["folder"]))
+    known = {key: raw[key] for key in ("text", "kind", "rest", "endpoint")}
+    return Spec(**known, folder=Path(raw["folder"]), asking=Asking(**raw.get("asking", {})))
 
 
 def versions() -> dict[str, str]:

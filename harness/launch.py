@@ -6,20 +6,23 @@ Asks the workshop for contestants and judges, so that everything that can be che
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness.collect import find, is_complete, report_of, summary_of, write
+from harness.decision import counting
 from harness.errors import InputError, Problem, RunStopped
 from harness.job import Job, distinct, to_manifest
 from harness.journal import Journal
+from harness.judging import settled
 from harness.leakage import guard
 from harness.models.budget import budget
 from harness.models.meter import Meter
 from harness.models.recorded import RecordedResponses
-from harness.models.spec import Spec, parse
+from harness.models.spec import Asking, Spec, parse
 from harness.plan import limited
 from harness.progress import Progress
 from harness.report.data import Report
@@ -27,6 +30,8 @@ from harness.run import Cast, Executor, usable_records
 from harness.seal import seal
 from harness.suite import Suite
 from harness.workshop import Given, Workshop
+from judges.panel import Rule
+from judges.types import Mode
 
 # What turns a recipe/… spec into an hf/… one. The command line hands it in; nothing here knows recipes.
 Resolve = Callable[[Spec], Spec]
@@ -41,6 +46,9 @@ class Options:
     candidate: str | None = None
     baseline: str | None = None
     judges: tuple[str, ...] = ()
+    judge_mode: Mode | None = None
+    judge_template: str | None = None
+    panel: Rule | None = None
     repeats: int | None = None
     limit: int | None = None
     seed: int | None = None
@@ -64,9 +72,9 @@ def plan_job(
     """
     spending = budget(options.max_cost)
     seed = suite.seed if options.seed is None else options.seed
-    suite = replace(suite, seed=seed, repeats=options.repeats or suite.repeats)
+    suite = replace(suite, seed=seed, repeats=options.repeats or suite.repeats, panel=options.panel or suite.panel)
     specs = {role: _spec(suite, options, role, resolve) for role in ("candidate", "baseline")}
-    judges = tuple(_judging(resolve(judge)) for judge in _judges(suite, options))
+    judges = settled_judges(suite, options, resolve)
     full = len(suite.prompts)
     suite = replace(suite, prompts=limited(suite.prompts, options.limit, seed))
     job = Job(
@@ -82,6 +90,7 @@ def plan_job(
         _can_stop(job)
     workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, given=given, budget=spending)
     cast = workshop.cast(job)
+    _gold_is_there(suite.panel_gold, cast.names)
     repeats, notes = _repeats(suite, cast)
     job = replace(job, repeats=repeats)
     notes += _unused_verdicts(cast, job)
@@ -92,7 +101,7 @@ def plan_job(
         "asked_judges": [bench.judge.name for bench in cast.benches],
         "fingerprints": workshop.fingerprints,
         "warnings": workshop.warnings,
-        "notes": [*notes, *workshop.notes(job), *unknown],
+        "notes": [*notes, *workshop.notes(job), *workshop.kin(job, cast), *unknown],
         "leakage": leaked.as_json() if leaked is not None else None,
         "limit": options.limit,
     }
@@ -110,19 +119,37 @@ def _spec(suite: Suite, options: Options, role: Any, resolve: Resolve) -> Spec:
     return found
 
 
-def _judging(spec: Spec) -> Spec:
-    """A resolved judge. Raises InputError where a recipe made something that cannot judge."""
-    if spec.kind == "hf":
-        raise InputError(f"{spec.text!r} is no reward model, so it cannot be a judge; name a recipe of kind reward")
-    return spec
-
-
-def _judges(suite: Suite, options: Options) -> tuple[Spec, ...]:
+def settled_judges(suite: Suite, options: Options, resolve: Resolve = lambda spec: spec) -> tuple[Spec, ...]:
+    """The judges of a suite or a command line, each with how it is asked. Raises InputError."""
     texts, folder = (options.judges, Path()) if options.judges else (suite.judges, suite.folder)
     if not texts:
         raise InputError(f"the suite {suite.name!r} names no judge; add --judge SPEC (rubric, openai/<model>, …)")
     distinct(texts, "judge")
-    return tuple(parse(text, role="judge", folder=folder) for text in texts)
+    given = options.judge_template
+    settle = partial(
+        settled,
+        mode=options.judge_mode or suite.judge_mode,
+        template=given or suite.judge_template,
+        folder=Path() if given else suite.folder,
+        criteria=bool(suite.criteria),
+    )
+    found = []
+    for text in texts:
+        own = suite.asking.get(text, Asking())
+        if options.judge_mode is not None and own.mode is not None:
+            own = replace(own, mode=options.judge_mode)
+        found.append(settle(resolve(replace(parse(text, role="judge", folder=folder), asking=own))))
+    return tuple(found)
+
+
+def _gold_is_there(gold: str | None, names: Sequence[str]) -> None:
+    """Raise InputError where the judge that the others are weighed by is missing, or weighs nobody."""
+    if gold is None:
+        return
+    if gold not in names:
+        raise InputError(f"the panel's gold judge {gold!r} is not among the judges: {', '.join(names)}; add it")
+    if len(counting(names, (), gold)) < 2:
+        raise InputError(f"the panel's gold judge {gold!r} weighs fewer than two judges; add judges, or leave it out")
 
 
 def _can_stop(job: Job) -> None:
@@ -187,7 +214,7 @@ def conclude(run: Path, manifest: Mapping[str, Any], stopped: Stop | None) -> tu
 
     Returns the report and what stopped the run: a disk that has no room for a report stops it too.
     """
-    found = find(run)
+    found = find(run, seals=False)
     complete = stopped is None and is_complete(found)
     report = report_of(found, summary_of(found, complete=complete))
     try:

@@ -25,6 +25,7 @@ from harness.progress import Progress
 from harness.records import JudgmentRecord, ResponseRecord, gather, read_lines
 from harness.stopping import asking_order, boundaries, standing
 from judges.controls import Texts
+from judges.template import without_thinking
 from judges.types import Judge, Presentation, Ruling
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ class Executor:
         spec = self.job.candidate if role == "candidate" else self.job.baseline
 
         def keep(question: Question, answer: Answer) -> None:
-            record = _response_json(question, answer, role, spec.text)
+            record = response_json(question, answer, role, spec.text)
             self.journal.append(RESPONSES, record)
             found[question.prompt.id, role, question.sample] = ResponseRecord.model_validate(record)
             self.progress.advance()
@@ -295,16 +296,22 @@ def answered_for_good(record: ResponseRecord | None, *, recorded: bool = False) 
 
 
 def texts_of(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> dict[tuple[str, str, int], Texts]:
-    """The texts of every response that is one, by (id, role, sample)."""
-    return {key: texts for key, record in responses.items() if (texts := record.texts()) is not None}
+    """The texts of every response that is one, by (id, role, sample), as judges see them: without thinking blocks."""
+    return {
+        key: tuple(without_thinking(text)[0] if "think" in text.lower() else text for text in texts)
+        for key, record in responses.items()
+        if (texts := record.texts()) is not None
+    }
 
 
 def _length(texts: Sequence[str]) -> int:
     return sum(map(len, texts))
 
 
-def _response_json(question: Question, answer: Answer, role: str, model: str) -> dict[str, Any]:
-    record: dict[str, Any] = {"id": question.prompt.id, "role": role, "sample": question.sample, "model": model}
+def response_json(question: Question, answer: Answer, role: str | None, model: str) -> dict[str, Any]:
+    """The contract's response record of one answer; without a role where it can play either."""
+    record: dict[str, Any] = {"id": question.prompt.id} | ({"role": role} if role is not None else {})
+    record |= {"sample": question.sample, "model": model}
     if answer.texts is not None and len(question.prompt.turns) == 1:
         record["response"] = answer.texts[0]
     elif answer.texts is not None:
@@ -326,6 +333,7 @@ def judgment_json(
         "status": ruling.status,
     }
     optional = {
+        "mode": ruling.mode,
         "category": cell.prompt.category,
         "cluster": cell.prompt.cluster,
         "scores": ruling.scores,
@@ -353,4 +361,5 @@ def control_json(judge: str, pair: ControlPair, order: str, ruling: Ruling) -> d
         "whole": list(pair.whole),
         "damaged": list(pair.damaged),
     }
-    return record | {k: v for k, v in (("reply", ruling.reply), ("asked", ruling.asked)) if v is not None}
+    further = (("mode", ruling.mode), ("reply", ruling.reply), ("asked", ruling.asked))
+    return record | {name: value for name, value in further if value is not None}

@@ -112,6 +112,10 @@ def _report_of_records(
         for judge, values in control_rights(found).items():
             rights[judge] += values
         notes += notes_of(found)
+    rules = {(found.job.suite.panel, found.job.suite.panel_gold) for found in runs}
+    rule, gold = next(iter(rules)) if len(rules) == 1 else ("majority", None)
+    if len(rules) > 1:
+        notes.append("these runs have other panel rules; here the majority decides")
     summary = summarize(
         records,
         prompts=prompts,
@@ -122,6 +126,8 @@ def _report_of_records(
         notes=list(dict.fromkeys(notes)),
         leakage=_leakage_of(runs),
         clusters=clusters,
+        rule=rule,
+        gold=gold,
     )
     comparisons = tuple(
         Comparison(id=prompt, repeat=repeat, category=prompts[prompt], judgments=tuple(rows))

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from harness.decision import Decision, control_counts, counting, decide
-from harness.figures import deciding_scores, judge_result, panel_result
+from harness.figures import deciding_scores, judge_result, panel_of, panel_result
 from harness.job import Job
+from harness.panel import Panel
 from harness.plan import presentations, seeded
 from harness.records import JudgmentRecord
 from judges.types import Prompt
@@ -94,7 +95,8 @@ def standing(
     The look is taken at the end of the last wave that has a judgment of a judge that is asked.
     """
     controls = control_counts(rights)
-    count = counting(names, [name for name, found in controls.items() if not found.usable])
+    gold, rule = job.suite.panel_gold, job.suite.panel
+    count = counting(names, [name for name, found in controls.items() if not found.usable], gold)
     asked_judges = {spec.text for spec in job.judges if spec.kind != "recorded"}
     order = asking_order(job.suite.prompts, job.suite.seed)
     rows: dict[str, list[JudgmentRecord]] = defaultdict(list)
@@ -106,8 +108,9 @@ def standing(
     last = max((place for place, prompt in enumerate(order, 1) if prompt.id in begun), default=0)
     asked = next((end for end in boundaries(len(order)) if end >= last), 0)
     ids, counted = [prompt.id for prompt in order[:asked]], {name: rows[name] for name in count}
-    scores = deciding_scores(counted, ids) if count else {}
-    plain = _plainly(counted, ids, job.suite.equivalence) if count else None
+    panel = panel_of(rule, gold, judgments, ids)
+    scores = deciding_scores(counted, ids, panel) if count else {}
+    plain = _plainly(counted, ids, job.suite.equivalence, panel) if count else None
     left = len(presentations(order[asked:], job.repeats, job.suite.orders, job.suite.seed))
     judges = sum(name in asked_judges for name in count)
     found = looked(order, scores, asked, equivalence=job.suite.equivalence, calls_saved=left * judges, judges=judges)
@@ -115,11 +118,13 @@ def standing(
     return found if plain == found.decision else replace(found, decision=None, decided_at=None)
 
 
-def _plainly(rows: Mapping[str, Sequence[JudgmentRecord]], prompts: Sequence[str], equivalence: float) -> Decision:
+def _plainly(
+    rows: Mapping[str, Sequence[JudgmentRecord]], prompts: Sequence[str], equivalence: float, panel: Panel
+) -> Decision:
     """What the rule for a fixed number of prompts says of the judge or judges that count."""
     found = [judge_result(listed, prompts) for listed in rows.values()]
     results = [result for result, _ in found]
-    deciding = results[0] if len(found) == 1 else panel_result([scores for _, scores in found], prompts)
+    deciding = results[0] if len(found) == 1 else panel_result([scores for _, scores in found], prompts, panel=panel)
     return decide(deciding, complete=True, equivalence=equivalence, judges=results)[0]
 
 

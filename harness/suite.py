@@ -6,18 +6,20 @@ Every problem of a suite and of its prompts is found at once, each with its file
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import HarnessError, InputError, Problem
-from harness.models.spec import Role, parse
+from harness.judging import CriteriaKey, JudgeKeys, ModeKey, PanelKey, PanelKeys, criteria_of, templates
+from harness.models.spec import Asking, Role, parse
 from harness.records import PromptRecord, gather
 from harness.yamlfile import LineOf, describe, load_yaml, problems_of
-from judges import rubric
-from judges.types import Prompt, Sampling
+from judges import rubric, template
+from judges.panel import Rule
+from judges.types import Criterion, Mode, Prompt, Sampling
 
 Orders = Literal["both", "random"]
 KINDS = ("pairwise", "score", "perplexity", "classify", "matrix")
@@ -45,7 +47,11 @@ class SuiteKeys(BaseModel):
     prompts: str | list[dict[str, Any]]
     candidate: str | None = None
     baseline: str | None = None
-    judges: list[str] = Field(default_factory=list)
+    judges: list[str | JudgeKeys] = Field(default_factory=list)
+    judge_mode: ModeKey | None = None
+    judge_template: str | None = None
+    criteria: CriteriaKey = Field(default_factory=list)
+    panel: PanelKey = PanelKeys()
     orders: Orders = "both"
     repeats: Annotated[int, Field(ge=1, strict=True)] | None = None
     sampling: SamplingKeys = SamplingKeys()
@@ -58,7 +64,9 @@ class SuiteKeys(BaseModel):
 class Suite:
     """A suite whose prompts are loaded. Specs are still text; `folder` is what relative paths in them mean.
 
-    `repeats` None means: as many samples as recorded responses hold, one where they are generated.
+    `repeats` None means: as many samples as recorded responses hold, one where they are generated. `asking` holds what
+    the suite says of single judges, by their specs; `judge_mode` and `judge_template` are for the others. `panel_gold`
+    names the judge whose agreement with each of the others is that one's weight.
     """
 
     name: str
@@ -73,6 +81,12 @@ class Suite:
     equivalence: float
     seed: int
     folder: Path
+    asking: Mapping[str, Asking] = field(default_factory=dict)
+    judge_mode: Mode | None = None
+    judge_template: str | None = None
+    criteria: tuple[Criterion, ...] = ()
+    panel: Rule = "majority"
+    panel_gold: str | None = None
 
 
 def locate(given: str) -> Path:
@@ -101,22 +115,33 @@ def load(path: Path, *, files: bool = False) -> Suite:
     except ValidationError as error:
         problems += problems_of(error, str(path), line_of, known=tuple(SuiteKeys.model_fields))
     prompts, more = _prompts(path, values.get("prompts"), line_of)
-    problems += [*more, *_spec_problems(path, values, line_of, files=files)]
+    problems += [*more, *_spec_problems(path, values, line_of, files=files), *_template_problems(path, values, line_of)]
     if problems or keys is None:
         raise InputError(problems)
     if keys.kind != "pairwise":
         what = f"kind: {keys.kind!r} cannot be run in this version; use kind: pairwise"
         raise InputError([Problem(path=str(path), line=line_of(["kind"]), what=what)])
-    return _suite(keys, prompts, path)
+    return _suite(keys, prompts, path.resolve().parent)
 
 
-def _suite(keys: SuiteKeys, prompts: Sequence[Prompt], path: Path) -> Suite:
+def suite_of(values: Mapping[str, Any], prompts: Sequence[Prompt], *, folder: Path) -> Suite:
+    """The suite of these keys (but `prompts`), whose prompts are there already. Raises pydantic's ValidationError."""
+    return _suite(SuiteKeys.model_validate({**values, "prompts": []}), prompts, folder.resolve())
+
+
+def _suite(keys: SuiteKeys, prompts: Sequence[Prompt], folder: Path) -> Suite:
     return Suite(
         name=keys.name,
         prompts=tuple(prompts),
         candidate=keys.candidate,
         baseline=keys.baseline,
-        judges=tuple(keys.judges),
+        judges=tuple(judge if isinstance(judge, str) else judge.spec for judge in keys.judges),
+        asking={judge.spec: judge.asking() for judge in keys.judges if not isinstance(judge, str)},
+        judge_mode=keys.judge_mode,
+        judge_template=keys.judge_template,
+        criteria=criteria_of(keys.criteria),
+        panel=keys.panel.rule,
+        panel_gold=keys.panel.gold,
         orders=keys.orders,
         repeats=keys.repeats,
         sampling=override(Sampling(temperature=0.75), keys.sampling.model_dump(exclude_none=True)),
@@ -125,7 +150,7 @@ def _suite(keys: SuiteKeys, prompts: Sequence[Prompt], path: Path) -> Suite:
         ),
         equivalence=keys.equivalence,
         seed=keys.seed,
-        folder=path.resolve().parent,
+        folder=folder,
     )
 
 
@@ -141,7 +166,9 @@ def _spec_problems(path: Path, values: Mapping[str, Any], line_of: LineOf, *, fi
         (values.get("candidate"), "candidate", ["candidate"]),
         (values.get("baseline"), "baseline", ["baseline"]),
     ]
-    named += [(spec, "judge", ["judges", i]) for i, spec in enumerate(judges)] if isinstance(judges, list) else []
+    for index, judge in enumerate(judges if isinstance(judges, list) else []):
+        spec = judge.get("spec") if isinstance(judge, Mapping) else judge
+        named.append((spec, "judge", ["judges", index]))
     for spec, role, where in named:
         if isinstance(spec, str):
             try:
@@ -152,6 +179,16 @@ def _spec_problems(path: Path, values: Mapping[str, Any], line_of: LineOf, *, fi
             if files and named_file.kind in ("recorded", "recipe") and not named_file.path.is_file():
                 what = f"{role}: there is no file {named_file.rest!r}; check the path (it is relative to the suite)"
                 found.append(Problem(path=str(path), line=line_of(where), what=what))
+    return found
+
+
+def _template_problems(path: Path, values: Mapping[str, Any], line_of: LineOf) -> list[Problem]:
+    found = []
+    for where, name in templates(values):
+        try:
+            template.load(name, path.parent).lead  # noqa: B018 (reading it takes the template apart)
+        except ValueError as error:
+            found.append(Problem(path=str(path), line=line_of(where), what=str(error)))
     return found
 
 
@@ -174,7 +211,7 @@ def _prompts(path: Path, given: Any, line_of: LineOf) -> tuple[list[Prompt], lis
             continue
         if record.id in prompts:
             problems.append(Problem(path=str(path), line=line, what=f"the prompt id {record.id!r} stands twice"))
-        problems += [Problem(path=str(path), line=line, what=what) for what in _prompt_problems(record)]
+        problems += [Problem(path=str(path), line=line, what=what) for what in check_prompt(record)]
         prompts[record.id] = to_prompt(record)
     if not given:
         problems.append(Problem(path=str(path), line=line_of(["prompts"]), what="there are no prompts; add one"))
@@ -184,7 +221,7 @@ def _prompts(path: Path, given: Any, line_of: LineOf) -> tuple[list[Prompt], lis
 def load_prompts(path: Path) -> tuple[list[Prompt], list[Problem]]:
     """The prompts of a JSONL file, and every problem with them."""
     try:
-        records, problems = gather(path, PromptRecord, check=_prompt_problems)
+        records, problems = gather(path, PromptRecord, check=check_prompt)
     except InputError as error:
         return [], [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
     if not records and not problems:
@@ -192,7 +229,8 @@ def load_prompts(path: Path) -> tuple[list[Prompt], list[Problem]]:
     return [to_prompt(record) for record in records], problems
 
 
-def _prompt_problems(record: PromptRecord) -> list[str]:
+def check_prompt(record: PromptRecord) -> list[str]:
+    """Everything wrong with a prompt that its keys alone do not show, one sentence each."""
     found = list(rubric.problems(record.checks)) if record.checks is not None else []
     if record.sampling is not None:
         try:
@@ -219,4 +257,5 @@ def to_prompt(record: PromptRecord) -> Prompt:
         checks=tuple(record.checks or ()),
         sampling=dict(record.sampling or {}),
         repeats=record.repeats,
+        extra=dict(record.model_extra or {}),
     )

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.criteria import Graded, graded
 from harness.decision import ControlCount, Decision, clustered_decision, control_counts, counting, decide
 from harness.figures import (
     NO_CLUSTERS,
@@ -17,15 +18,18 @@ from harness.figures import (
     Result,
     judge_result,
     longer_wins,
+    panel_of,
     panel_result,
     panel_votes,
 )
 from harness.leakage.guard import Finding
 from harness.lengths import at_equal_length, length_differences
+from harness.panel import Panel
 from harness.records import JudgmentRecord
 from harness.stopping import Stopping
 from harness.variance import VarianceSplit, split
-from judges.panel import SCORE
+from judges.panel import Rule
+from judges.types import Criterion
 
 MANY = 5000
 
@@ -83,7 +87,7 @@ class Summary:
     `n_judgments` counts judgment records, `identical` comparisons whose responses were the same text (ties without a
     call), `notes` are sentences on what may be wrong, missing or not comparable. `leakage` is None where no training
     data are known, `clustered` where no two prompts share a cluster, `stopped` where the run was to ask all prompts,
-    `variance` where one judge ruled once.
+    `variance` where one judge ruled once. `criteria` are the grades beside the verdicts, by judge and criterion.
     """
 
     n_prompts: int
@@ -107,6 +111,9 @@ class Summary:
     clustered: Allowed | None = None
     stopped: Stopping | None = None
     variance: VarianceSplit | None = None
+    rule: Rule = "majority"
+    gold: str | None = None
+    criteria: Mapping[str, Mapping[str, Graded]] = field(default_factory=dict)
 
     @property
     def deciding(self) -> Result | None:
@@ -134,12 +141,19 @@ class Summary:
             known["decision_clustered"] = self.clustered.decision
         if self.stopped is not None:
             known["sequential"] = self.stopped.as_json()
+        if self.criteria:
+            known["criteria"] = {
+                judge: {name: grade.as_json() for name, grade in by_name.items()}
+                for judge, by_name in self.criteria.items()
+            }
         if self.variance is not None:
             known["variance"] = self.variance.as_json()
         return known | {
             "reason": self.reason,
             "equivalence": self.equivalence,
             "counting": list(self.counting),
+            **({"panel_rule": self.rule} if self.panel is not None else {}),
+            **({"panel_gold": self.gold} if self.gold is not None else {}),
             "unusable": list(self.unusable),
             "n_judgments": self.n_judgments,
             "identical": self.identical,
@@ -162,13 +176,17 @@ def summarize(
     leakage: Finding | None = None,
     clusters: Mapping[str, str] = NO_CLUSTERS,
     stopped: Stopping | None = None,
+    rule: Rule = "majority",
+    gold: str | None = None,
+    criteria: Sequence[Criterion] = (),
 ) -> Summary:
     """All figures of one comparison.
 
     `prompts` maps every prompt id to its category, `clusters` those that have one to their cluster; `judges` names
     every judge, also one without a usable verdict; `control_rights` holds the control verdicts of the judges that have
     controls; `leakage` is what was found in training data, where any are known; `stopped` where a run stood that asks
-    only until it is decided.
+    only until it is decided. `rule` is how a panel decides, `gold` the judge that its judges are weighed by;
+    `criteria` tell the scales of their grades.
     """
     by_judge: dict[str, list[JudgmentRecord]] = {name: [] for name in judges}
     for judgment in judgments:
@@ -180,9 +198,10 @@ def summarize(
         results[name], scores[name] = judge_result(rows, ids, clusters)
     controls = control_counts(control_rights)
     unusable = tuple(name for name in judges if name in controls and not controls[name].usable)
-    count = counting(judges, unusable)
-    panel = panel_result([scores[name] for name in count], ids, clusters) if len(count) > 1 else None
-    results, panel = _at_equal_length(results, panel, count, scores, length_differences(judgments))
+    count = counting(judges, unusable, gold)
+    how = panel_of(rule, gold, judgments, ids, clusters)
+    panel = panel_result([scores[name] for name in count], ids, clusters, how) if len(count) > 1 else None
+    results, panel = _at_equal_length(results, panel, count, scores, length_differences(judgments), how)
     by_category = _by_category(by_judge, scores, prompts)
     deciding = panel or (results[count[0]] if count else None)
     decision, reason = decide(
@@ -200,7 +219,7 @@ def summarize(
         equivalence=equivalence,
         judges=results,
         panel=panel,
-        categories=_categories(count, scores, by_category, prompts),
+        categories=_categories(count, scores, by_category, prompts, how),
         by_category=by_category,
         controls={name: controls.get(name) for name in judges},
         counting=count,
@@ -211,10 +230,13 @@ def summarize(
         },
         identical=identical,
         notes=tuple(notes),
-        leakage=_leaked(leakage, {name: by_judge[name] for name in count}, ids, complete, equivalence),
+        leakage=_leaked(leakage, {name: by_judge[name] for name in count}, ids, complete, equivalence, how),
         clustered=Allowed(decision=clustered[0], reason=clustered[1]) if clustered else None,
         stopped=stopped,
         variance=_variance(judgments, count),
+        rule=rule,
+        gold=gold,
+        criteria=graded(judgments, judges, criteria),
     )
 
 
@@ -224,6 +246,7 @@ def _at_equal_length(
     count: Sequence[str],
     scores: Mapping[str, Mapping[str, PromptScore]],
     differences: Mapping[str, float],
+    how: Panel,
 ) -> tuple[dict[str, Result], Result | None]:
     """The results of the judges that count, and the panel's, with their rates at equal length.
 
@@ -236,8 +259,8 @@ def _at_equal_length(
             found[name] = replace(results[name], equal_length=at_equal_length(by_prompt, differences))
     if panel is None:
         return found, None
-    votes = panel_votes([scores[name] for name in count], list(differences))
-    by_prompt = {prompt: SCORE[vote.outcome] for prompt, vote in votes.items()}
+    votes = panel_votes([scores[name] for name in count], list(differences), how)
+    by_prompt = {prompt: vote.score for prompt, vote in votes.items()}
     return found, replace(panel, equal_length=at_equal_length(by_prompt, differences))
 
 
@@ -253,6 +276,7 @@ def _leaked(
     prompts: Sequence[str],
     complete: bool,
     equivalence: float,
+    how: Panel,
 ) -> Leaked | None:
     """The figures of the judges that count, here all of `by_judge`, over what is not leaked."""
     if finding is None:
@@ -260,7 +284,7 @@ def _leaked(
     gone = set(finding.ids)
     kept = [prompt for prompt in prompts if prompt not in gone]
     found = [judge_result(rows, kept) for rows in by_judge.values()]
-    without = found[0][0] if len(found) == 1 else panel_result([scores for _, scores in found], kept)
+    without = found[0][0] if len(found) == 1 else panel_result([scores for _, scores in found], kept, panel=how)
     decision, reason = decide(
         without if found else None,
         complete=complete,
@@ -311,6 +335,7 @@ def _categories(
     scores: Mapping[str, Mapping[str, PromptScore]],
     by_category: Mapping[str, Mapping[str, Result]],
     prompts: Mapping[str, str | None],
+    how: Panel,
 ) -> dict[str, Result]:
     if not count:
         return {}
@@ -318,6 +343,6 @@ def _categories(
         return dict(by_category[count[0]])
     names = sorted({category for category in prompts.values() if category is not None})
     return {
-        name: panel_result([scores[judge] for judge in count], [p for p, c in prompts.items() if c == name])
+        name: panel_result([scores[judge] for judge in count], [p for p, c in prompts.items() if c == name], panel=how)
         for name in names
     }

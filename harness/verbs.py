@@ -13,7 +13,7 @@ from harness import collect, folder, several
 from harness import suite as suites
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.job import from_manifest
-from harness.launch import Options, carry_out, conclude, plan_job, same_inputs
+from harness.launch import Options, carry_out, conclude, plan_job, same_inputs, settled_judges
 from harness.models.budget import budget
 from harness.models.cache import ReplyCache
 from harness.models.meter import Meter
@@ -46,6 +46,19 @@ def run(
 ) -> int:
     """`harness run`: exit code 0, 1 (leakage, where that is asked for), 3, 4 or 130; raises InputError for 2."""
     suite = suites.load(suites.locate(given))
+    return run_suite(suite, options, out=out, as_json=as_json, resolve=resolve, fail_on_leakage=fail_on_leakage)
+
+
+def run_suite(
+    suite: Suite,
+    options: Options,
+    *,
+    out: Path | None,
+    as_json: bool,
+    resolve: Resolve,
+    fail_on_leakage: bool = False,
+) -> int:
+    """Run a suite that is read already; exit codes as `run`."""
     if out is not None:
         folder.free(out)
     meter = Meter()
@@ -143,8 +156,7 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
         prompt.id: prompt.repeats or options.repeats or suite.repeats or held.get(prompt.id, 1) for prompt in prompts
     }
     cells = presentations(prompts, repeats, suite.orders, seed)
-    judges = options.judges or suite.judges
-    specs = [parse(text, role="judge", folder=suite.folder) for text in judges]
+    specs = settled_judges(suite, options)
     asking = [spec for spec in specs if spec.kind in ("openai", "anthropic")]
     controls = 2 * control_count(len(prompts))
     value: dict[str, Any] = {
@@ -152,7 +164,8 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
         "n_prompts": len(prompts),
         "candidate": options.candidate or suite.candidate,
         "baseline": options.baseline or suite.baseline,
-        "judges": list(judges),
+        "judges": [spec.text for spec in specs],
+        "modes": {spec.text: spec.asking.mode for spec in specs if spec.asking.mode is not None},
         "responses": 2 * sum(repeats.values()),
         "presentations": len(cells),
         "control_verdicts": controls if any(spec.kind not in ("control", "recorded") for spec in specs) else 0,
@@ -162,12 +175,18 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
     else:
         for name, shown in value.items():
-            print(f"{name.replace('_', ' '):<18}{', '.join(shown) if isinstance(shown, list) else shown}")
+            print(f"{name.replace('_', ' '):<18}{_told(shown)}")
         print("Presentations and control verdicts are counted for each judge; calls are those to judges behind an API.")
         print("Identical responses are ties without a call, and cached replies are not asked again.")
         if any(str(value[role]).startswith("recipe/") for role in ("candidate", "baseline")):
             print("A recipe's checkpoint is trained first where it is not there yet.")
     return 0
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} in {mode} mode" for name, mode in value.items()) or "no language model judges"
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _held(suite: Suite, options: Options, prompts: Sequence[Prompt]) -> dict[str, int]:

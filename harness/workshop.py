@@ -13,6 +13,8 @@ from typing import Any
 from harness import checkpoint
 from harness.errors import InputError
 from harness.job import Job, distinct
+from harness.judging import MODELS, fits, template_of
+from harness.kinship import Kin, flags, of_weights
 from harness.leakage import guard
 from harness.models.anthropic import AnthropicModel
 from harness.models.budget import Budget
@@ -23,15 +25,18 @@ from harness.models.limits import Limits
 from harness.models.meter import Meter
 from harness.models.openai import OpenAIModel
 from harness.models.prices import prices, told
-from harness.models.recorded import RecordedVerdicts, file_sha256, load_responses, load_verdicts
+from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sha256, load_responses, load_verdicts
 from harness.models.spec import Spec
 from harness.models.weights import loadable, locate, require_extra
 from harness.run import Bench, Cast
-from judges import template
-from judges.build import build
+from judges.build import Wanted, build
 from judges.reward import Scorer
+from judges.template import Template
 
 APIS: dict[str, type[ApiModel]] = {"openai": OpenAIModel, "anthropic": AnthropicModel}
+LOCAL = ("hf", "reward")
+# Local models batch whatever waits for them: enough must wait to fill a batch.
+LOCAL_WORKERS = 128
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +51,21 @@ class Given:
     fingerprint: str
     folders: guard.Weights
     standing: str
+
+
+def wanted(spec: Spec, job: Job, asked: Any, found: Template | None) -> Wanted:
+    """What a settled judge of a job is built from; `asked` is what it asks, `found` its template."""
+    return Wanted(
+        name=spec.text,
+        rest=spec.rest,
+        asked=asked,
+        sampling=job.suite.judge_sampling,
+        mode=spec.asking.mode,
+        template=found,
+        criteria=job.suite.criteria,
+        margin=spec.asking.margin or 0.0,
+        nonce=job.nonce,
+    )
 
 
 class Workshop:
@@ -69,6 +89,7 @@ class Workshop:
         self.fingerprints: dict[str, str] = {}
         self.warnings: dict[str, list[str]] = {}
         self.weights: dict[str, guard.Weights] = {}
+        self.folders: dict[str, tuple[Path, Path | None]] = {}
         self._cache: ReplyCache | None = None
         self._limits = Limits(concurrency=concurrency)
         self._models: dict[str, ApiModel] = {}
@@ -124,6 +145,7 @@ class Workshop:
             base_sha256, checkpoint.fingerprint(adapter) if adapter else None
         )
         self.warnings[name] = _unfinished(base, adapter)
+        self.folders[name] = (base, adapter)
         return base, adapter
 
     def _scorer(self, spec: Spec, nonce: str) -> Scorer:
@@ -158,18 +180,42 @@ class Workshop:
 
     def bench(self, spec: Spec, job: Job) -> Bench:
         """A judge that is asked. Raises InputError where its key, its weights or the prompts' checks are missing."""
-        suite, asks = job.suite, spec.kind in APIS
-        asked = self._model(spec) if asks else self._scorer(spec, job.nonce) if spec.kind == "reward" else None
-        judge = build(
-            spec.kind, name=spec.text, rest=spec.rest, asked=asked, sampling=suite.judge_sampling, nonce=job.nonce
-        )
+        suite = job.suite
+        asked = self._asked(spec, job.nonce)
+        found = template_of(spec)
+        if found is not None:
+            fits(found, suite.prompts, suite.criteria)
+            self.fingerprints[f"template of {spec.text}"] = found.sha256
+        judge = build(spec.kind, wanted(spec, job, asked, found))
         if spec.kind == "rubric" and not any(prompt.checks for prompt in suite.prompts):
             raise InputError(
                 f"the rubric judge needs prompts with 'checks'; {suite.name!r} has none, so give another --judge"
             )
-        if asks:
-            self.fingerprints[f"template of {spec.text}"] = template.load().sha256
-        return Bench(judge=judge, controls=spec.kind != "control", workers=self.concurrency if asked else 1)
+        local = spec.kind in LOCAL
+        workers = LOCAL_WORKERS if local else self.concurrency if asked is not None else 1
+        return Bench(judge=judge, controls=spec.kind != "control", workers=workers)
+
+    def _asked(self, spec: Spec, nonce: str) -> Any:
+        """What a judge asks: an API's model, a local one, a reward model; None where it asks nobody."""
+        if spec.kind in APIS:
+            return self._model(spec)
+        if spec.kind == "reward":
+            return self._scorer(spec, nonce)
+        return self._judging(spec) if spec.kind == "hf" else None
+
+    def _judging(self, spec: Spec) -> Any:
+        """A local language model as a judge."""
+        base, adapter = self._weights(spec, spec.text)
+        from harness.models.local import LocalModel
+
+        return LocalModel(
+            spec=spec.text,
+            base=base,
+            adapter=adapter,
+            fingerprint=self.fingerprints[spec.text],
+            cache=self.cache,
+            meter=self.meter,
+        )
 
     def _verdicts(self, spec: Spec) -> tuple[RecordedVerdicts, ...]:
         self.fingerprints[spec.text] = file_sha256(spec.path)
@@ -192,6 +238,24 @@ class Workshop:
                 budget=self.budget,
             )
         return self._models[key]
+
+    def kin(self, job: Job, cast: Cast) -> list[str]:
+        """A sentence for every judge that is kin to a contestant."""
+        contestants = {
+            "candidate": self._kin(job.candidate, "candidate", cast.candidate),
+            "baseline": self._kin(job.baseline, "baseline", cast.baseline),
+        }
+        judges = {spec.text: self._kin(spec, spec.text) for spec in job.judges if spec.kind in (*MODELS, "reward")}
+        judges |= {verdicts.name: Kin(names=(verdicts.name,)) for verdicts in cast.recorded}
+        return flags(judges, contestants)
+
+    def _kin(self, spec: Spec, name: str, contestant: Contestant | None = None) -> Kin:
+        if isinstance(contestant, RecordedResponses):
+            models = {record.model for record in contestant.by_key.values() if record.model}
+            return Kin(names=tuple(sorted(models)))
+        if name in self.folders:
+            return of_weights(spec.rest, self.fingerprints.get(name), self.folders[name])
+        return Kin(names=(spec.rest,))
 
     def notes(self, job: Job) -> list[str]:
         """What the reader must know of the contestants themselves."""

@@ -6,34 +6,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from judges.controls import ControlJudge
 from judges.pairwise import PairwiseJudge
-from judges.reward import RewardJudge, Scorer
+from judges.reward import RewardJudge
 from judges.rubric import RubricJudge
-from judges.template import load
-from judges.types import Judge, Model, Sampling
-
-# What a judge of a kind is built from: its name, what follows the kind in its spec, what it asks, its sampling, and
-# what makes it really answer again.
-Asked = Model | Scorer | None
-Builder = Callable[[str, str, Any, Sampling, str], Judge]
+from judges.template import Template
+from judges.types import Criterion, Judge, Mode, Sampling
+from judges.verdict_token import VerdictTokenJudge
 
 
-def _pairwise(name: str, _: str, model: Model, sampling: Sampling, nonce: str) -> Judge:
-    return PairwiseJudge(name=name, model=model, template=load("pairwise"), sampling=sampling, nonce=nonce)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a judge is built from: its name, what follows the kind in its spec, and how it is to be asked.
+
+    `asked` is the model, chooser or scorer that it asks, None where it asks nobody; `mode` and `template` belong to
+    language models, `margin` to reward models. `nonce` makes it really answer again.
+    """
+
+    name: str
+    rest: str
+    sampling: Sampling
+    asked: Any = None
+    mode: Mode | None = None
+    template: Template | None = None
+    criteria: tuple[Criterion, ...] = ()
+    margin: float = 0.0
+    nonce: str = ""
 
 
-BUILDERS: dict[str, Builder] = {
-    "rubric": lambda name, rest, model, sampling, nonce: RubricJudge(),
-    "control": lambda name, rest, model, sampling, nonce: ControlJudge(bias=rest),
-    "openai": _pairwise,
-    "anthropic": _pairwise,
-    "reward": lambda name, rest, scorer, sampling, nonce: RewardJudge(name=name, scorer=scorer),
+def _language_model(wanted: Wanted) -> Judge:
+    assert wanted.template is not None
+    if wanted.mode == "verdict-token":
+        return VerdictTokenJudge(name=wanted.name, chooser=wanted.asked, template=wanted.template, nonce=wanted.nonce)
+    return PairwiseJudge(
+        name=wanted.name,
+        model=wanted.asked,
+        template=wanted.template,
+        sampling=wanted.sampling,
+        criteria=wanted.criteria,
+        nonce=wanted.nonce,
+    )
+
+
+BUILDERS: dict[str, Callable[[Wanted], Judge]] = {
+    "rubric": lambda wanted: RubricJudge(),
+    "control": lambda wanted: ControlJudge(bias=wanted.rest),
+    "openai": _language_model,
+    "anthropic": _language_model,
+    "hf": _language_model,
+    "reward": lambda wanted: RewardJudge(name=wanted.name, scorer=wanted.asked, margin=wanted.margin),
 }
 
 
-def build(kind: str, *, name: str, rest: str, asked: Asked, sampling: Sampling, nonce: str = "") -> Judge:
-    """The judge of a kind; `asked` is the model or scorer it asks. Raises KeyError for a kind that cannot judge."""
-    return BUILDERS[kind](name, rest, asked, sampling, nonce)
+def build(kind: str, wanted: Wanted) -> Judge:
+    """The judge of a kind. Raises KeyError for a kind that cannot judge."""
+    return BUILDERS[kind](wanted)

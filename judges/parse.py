@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from judges.types import Verdict
+from judges.types import Criterion, Verdict
 
 _LINE = re.compile(
     r"^[ \t>*_#`\-]*(?:\d{1,3}[.)][ \t*_]*)?winner[ \t*_`]*[:：](?P<value>.*)$", re.IGNORECASE | re.MULTILINE
@@ -77,17 +77,21 @@ def objects(reply: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
             yield end, value
 
 
-def scores(reply: str, criteria: tuple[str, ...]) -> dict[str, dict[str, int]] | None:
-    """The criteria scores (1–5 in each slot) of the last JSON object that holds them whole, or None."""
+def scores(reply: str, criteria: Sequence[Criterion]) -> dict[str, dict[str, int]] | None:
+    """The criteria scores (whole numbers on each one's scale, in each slot) of the last JSON object that holds them.
+
+    None where none holds them whole.
+    """
     for _, value in reversed(list(objects(reply))):
         given = value.get("scores")
         if isinstance(given, dict) and all(_whole(given.get(slot), criteria) for slot in ("A", "B")):
-            return {slot: {name: given[slot][name] for name in criteria} for slot in ("A", "B")}
+            return {slot: {each.name: given[slot][each.name] for each in criteria} for slot in ("A", "B")}
     return None
 
 
-def _whole(given: Any, criteria: tuple[str, ...]) -> bool:
-    return isinstance(given, dict) and all(
-        isinstance(given.get(name), int) and not isinstance(given.get(name), bool) and 1 <= given[name] <= 5
-        for name in criteria
-    )
+def _whole(given: Any, criteria: Sequence[Criterion]) -> bool:
+    return isinstance(given, dict) and all(_on_scale(given.get(each.name), each) for each in criteria)
+
+
+def _on_scale(value: Any, criterion: Criterion) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and criterion.low <= value <= criterion.high

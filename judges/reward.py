@@ -31,20 +31,24 @@ def logistic(difference: float) -> float:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RewardJudge:
-    """Names the answer with the higher reward; equal rewards are a tie."""
+    """Names the answer with the higher reward; rewards that differ by no more than `margin` are a tie.
+
+    `margin` is in the reward model's own unit. The probability is that of the rewards themselves, margin or not.
+    """
 
     name: str
     scorer: Scorer
+    margin: float = 0.0
 
     async def judge(self, shown: Presentation, *, rng: random.Random, repeat: int = 0) -> Ruling:
         """Rule on one presentation. Raises what the scorer raises."""
         a = await self.scorer.score(shown.prompt, shown.a)
         b = await self.scorer.score(shown.prompt, shown.b)
-        verdict: Verdict = "tie" if a == b else "A" if a > b else "B"
+        verdict: Verdict = "tie" if abs(a - b) <= self.margin else "A" if a > b else "B"
         return Ruling(
             verdict=verdict,
             status="ok",
             scores={"A": a, "B": b},
             probability_a=logistic(a - b),
-            asked={"order_blind": True},
+            asked={"order_blind": True} | ({"margin": self.margin} if self.margin else {}),
         )

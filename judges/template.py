@@ -1,5 +1,8 @@
 """Judge templates: Markdown files with a system and a user part, filled with untrusted text.
 
+A third part, `=== lead ===`, is what the reply is made to begin with where only the verdict's token is wanted. A
+template names the fields `system`, `turns`, `reference`, `a`, `b`, `criteria`, or further keys of the prompts.
+
 Responses are hostile: whatever could pass for one of the template's own marks is defused before rendering, and
 thinking blocks are taken out. A template in use never changes; its SHA-256 is part of every cache key.
 """
@@ -8,17 +11,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from judges.types import Message, Presentation
+from judges.types import Criterion, Message, Mode, Presentation, Prompt
 
 PROMPTS = Path(__file__).resolve().parent.parent / "prompts"
-_MARK = re.compile(r"^=== (system|user) ===$", re.MULTILINE)
+BY_MODE: dict[Mode, str] = {"generation": "pairwise", "verdict-token": "verdict"}
+WITH_CRITERIA = "criteria"
+LEAD = "[["
+_MARK = re.compile(r"^=== (system|user|lead) ===$", re.MULTILINE)
 _OPEN_THOUGHT = re.compile(r"<think(?:ing)?>", re.IGNORECASE)
 _END_THOUGHT = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 
@@ -33,9 +41,14 @@ def defuse(text: str) -> str:
 
 
 def without_thinking(text: str) -> tuple[str, bool]:
-    """Text without its <think> blocks, and whether one was left open (then nothing after it is an answer)."""
+    """Text without its <think> blocks, and whether one was left open (then nothing after it is an answer).
+
+    Some models are handed the opening tag by their chat template, so that a text may begin within a block: what stands
+    before a closing tag that nothing opened is thinking too.
+    """
+    opened, closed = _OPEN_THOUGHT.search(text), _END_THOUGHT.search(text)
+    at = closed.end() if closed is not None and (opened is None or closed.start() < opened.start()) else 0
     kept: list[str] = []
-    at = 0
     while opened := _OPEN_THOUGHT.search(text, at):
         kept.append(text[at : opened.start()])
         closed = _END_THOUGHT.search(text, opened.end())
@@ -43,6 +56,12 @@ def without_thinking(text: str) -> tuple[str, bool]:
             return "".join(kept).strip(), True
         at = closed.end()
     return "".join([*kept, text[at:]]).strip(), False
+
+
+class _Lacking(jinja2.Undefined):
+    """A field that a prompt lacks: false where a template asks whether it is there, an error where it is put in."""
+
+    __str__ = __iter__ = jinja2.Undefined._fail_with_undefined_error
 
 
 @dataclass(frozen=True)
@@ -58,32 +77,74 @@ class Template:
 
     @cached_property
     def _parts(self) -> dict[str, jinja2.Template]:
-        environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined, autoescape=False)
+        environment = ImmutableSandboxedEnvironment(undefined=_Lacking, autoescape=False)
         pieces = _MARK.split(self.source)
-        if pieces[1::2] != ["system", "user"]:
+        if pieces[1::2] not in (["system", "user"], ["system", "user", "lead"]):
             raise ValueError(f"the template {self.name!r} needs a '=== system ===' part and then a '=== user ===' part")
-        return {
-            name: environment.from_string(body.strip("\n"))
-            for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
-        }
+        try:
+            return {
+                name: environment.from_string(body.strip("\n"))
+                for name, body in zip(pieces[1::2], pieces[2::2], strict=True)
+            }
+        except jinja2.TemplateSyntaxError as error:
+            raise ValueError(f"the template {self.name!r} cannot be read: {error.message}") from None
 
-    def messages(self, shown: Presentation) -> tuple[Message, ...]:
+    @property
+    def wants_json(self) -> bool:
+        """Whether the reply that the template asks for is a JSON object."""
+        return '"winner"' in self.source
+
+    @property
+    def lead(self) -> str:
+        """What the reply is made to begin with where only the verdict's token is wanted."""
+        return self._parts["lead"].render() if "lead" in self._parts else LEAD
+
+    def messages(self, shown: Presentation, criteria: Sequence[Criterion] = ()) -> tuple[Message, ...]:
         """The messages that put a presentation to a judge: slots, no names. Raises ValueError on a field it lacks."""
-        prompt = shown.prompt
         fields = {
-            "system": defuse(prompt.system) if prompt.system else "",
-            "turns": [defuse(turn) for turn in prompt.turns],
-            "reference": [defuse(text) for text in prompt.reference] or [""] * len(prompt.turns),
+            **_of_prompt(shown.prompt),
             "a": [defuse(without_thinking(text)[0]) for text in shown.a],
             "b": [defuse(without_thinking(text)[0]) for text in shown.b],
+            "criteria": [
+                {"name": each.name, "about": each.about, "low": each.low, "high": each.high} for each in criteria
+            ],
         }
         try:
             system, user = (self._parts[part].render(fields) for part in ("system", "user"))
+        except jinja2.UndefinedError as error:
+            what = f"the template {self.name!r} names a field that prompt {shown.prompt.id!r} lacks ({error})"
+            raise ValueError(f"{what}; add it to the prompts, or give another template") from None
         except jinja2.TemplateError as error:
             raise ValueError(f"the template {self.name!r} cannot be filled: {error}") from None
         return (Message(role="system", content=system), Message(role="user", content=user))
 
 
-def load(name: str = "pairwise") -> Template:
-    """A template of `prompts/` by name."""
-    return Template(name, (PROMPTS / f"{name}.md").read_text(encoding="utf-8"))
+def _of_prompt(prompt: Prompt) -> Mapping[str, Any]:
+    """The fields of a prompt, its own keys among them; what it lacks is left out."""
+    own = {name: _defused(value) for name, value in prompt.extra.items()}
+    known: dict[str, Any] = {
+        "system": defuse(prompt.system) if prompt.system else None,
+        "turns": [defuse(turn) for turn in prompt.turns],
+        "reference": [defuse(text) for text in prompt.reference],
+    }
+    return own | {name: value for name, value in known.items() if value is not None}
+
+
+def _defused(value: Any) -> Any:
+    if isinstance(value, str):
+        return defuse(value)
+    if isinstance(value, Mapping):
+        return {defuse(str(key)): _defused(inner) for key, inner in value.items()}
+    return [_defused(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def load(name: str = "pairwise", folder: Path = PROMPTS) -> Template:
+    """A template of `prompts/` by name, or a file by its path, relative to `folder`. Raises ValueError."""
+    path = PROMPTS / f"{name}.md"
+    if "/" in name or name.endswith(".md") or not path.exists():
+        path = folder / name
+    try:
+        return Template(name, path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        bundled = ", ".join(sorted(file.stem for file in PROMPTS.glob("*.md")))
+        raise ValueError(f"there is no judge template {name!r}; give a file, or one of: {bundled}") from None

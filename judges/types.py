@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 Slot = Literal["A", "B"]
 Verdict = Literal["A", "B", "tie"]
 Status = Literal["ok", "invalid_parse", "truncated", "refused", "provider_error", "skipped"]
 Finish = Literal["stop", "length", "refused"]
+Mode = Literal["generation", "verdict-token"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 Json = Any
 
 
@@ -46,7 +48,8 @@ class Prompt:
     """One item of a suite: what the contestants are asked, and what its checks say of a good answer.
 
     `turns` holds one user message per turn; `reference` one text per turn or nothing; `checks` are the
-    rubric's own mappings (see `judges.checks`). `sampling` and `repeats` override the suite's.
+    rubric's own mappings (see `judges.checks`). `sampling` and `repeats` override the suite's. `extra` holds further
+    keys, which a judge template may name.
     """
 
     id: str
@@ -58,6 +61,17 @@ class Prompt:
     checks: tuple[Mapping[str, Json], ...] = ()
     sampling: Mapping[str, Json] = field(default_factory=dict)
     repeats: int | None = None
+    extra: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Criterion:
+    """What an answer is graded on beside the verdict, in whole numbers from `low` to `high`; `about` explains it."""
+
+    name: str
+    about: str = ""
+    low: int = 1
+    high: int = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +89,8 @@ class Ruling:
 
     `verdict` is None unless `status` is "ok". `scores` are the judge's own per-slot figures, as JSON.
     `probability_a` is the judge's probability that A is better, where it has one. `reply` is the raw text.
-    `asked` says how it was really asked (the parameters that applied, structured or text, tokens used).
+    `asked` says how it was really asked (the parameters that applied, structured or text, tokens used); `mode` how a
+    language model's verdict was got.
     """
 
     verdict: Verdict | None
@@ -84,6 +99,7 @@ class Ruling:
     reply: str | None = None
     probability_a: float | None = None
     asked: Mapping[str, Json] | None = None
+    mode: Mode | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,6 +184,37 @@ class Model(Protocol):
         the key of `stored_as` where that is given (a second, roomier attempt answers the first question).
         Raises `harness.errors.CallFailed` where this call was given up and `harness.errors.RunStopped` where no
         further call can succeed.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """How a model's probability falls on a menu at the place of its answer.
+
+    `probabilities` are those of the menu's entries, together 1; `mass` is their share of all probability there, in
+    [0, 1] (None where it cannot be known): near 0 the model would have said something else. Where the answer had to be
+    written and named no entry, `probabilities` is empty, and `reply` and `finish` say what came instead. `applied` and
+    `model` as in `Reply`.
+    """
+
+    probabilities: Mapping[str, float]
+    mass: float | None
+    reply: str | None = None
+    finish: Finish = "stop"
+    usage: Usage | None = None
+    applied: Mapping[str, Json] = field(default_factory=dict)
+    model: str | None = None
+    cached: bool = False
+
+
+class Chooser(Protocol):
+    """Something that says how likely each entry of a menu is as its answer, without writing one."""
+
+    async def choose(self, request: Request, *, menu: tuple[str, ...], lead: str) -> Choice:
+        """The probabilities of the menu's entries right after `lead`, with which its answer begins.
+
+        Raises `harness.errors.InputError` where the model cannot be asked so, else what `Model.ask` raises.
         """
         ...
 

@@ -35,7 +35,8 @@ class SourceKeys(Keys):
 
     `dataset` is a hub id or a folder beside the recipe, with `config`, `split` and `revision`. Of all rows `where`
     keeps those whose fields have these values, and `columns` says which field is which key ({prompt: instruction,
-    response: output}).
+    response: output}). `written_by` names the models that wrote the responses (openai/gpt-4o): it changes no weight,
+    but a judge of that family is flagged.
     """
 
     files: list[str] = Field(default_factory=list)
@@ -47,6 +48,7 @@ class SourceKeys(Keys):
     columns: dict[Column, str] = Field(default_factory=dict)
     generator: Generator | None = None
     examples: Count | None = None
+    written_by: list[str] = Field(default_factory=list)
 
     def origins(self) -> list[str]:
         """Which kinds of source are given."""

@@ -156,6 +156,7 @@ def _without_places(recipe: Recipe) -> dict[str, Any]:
     data["held_out"] = len(data["held_out"])
     for part in (data, *data["mix"], *([data["validation"]] if data["validation"] else [])):
         part["files"] = len(part["files"])
+        part.pop("written_by")
     if resolved["evaluate"]:
         resolved["evaluate"].pop("suite")
     return resolved

@@ -64,12 +64,7 @@ def load_responses(path: Path, role: Role, prompts: Sequence[Prompt]) -> Recorde
 
     Raises InputError on broken lines, on a prompt the file does not answer, or with the wrong number of turns.
     """
-    records = read(path, ResponseRecord)
-    both = {"candidate", "baseline"} <= {record.role for record in records}
-    chosen = [record for record in records if record.role == role] if both else records
-    ambiguous = _ambiguous(path, records, chosen, both=both)
-    if ambiguous:
-        raise InputError(ambiguous)
+    chosen = of_role(path, role)
     by_key = {(record.id, record.sample): record for record in chosen}
     found = RecordedResponses(path=path, role=role, by_key=by_key)
     problems = [
@@ -88,6 +83,17 @@ def load_responses(path: Path, role: Role, prompts: Sequence[Prompt]) -> Recorde
     if problems:
         raise InputError(problems)
     return found
+
+
+def of_role(path: Path, role: Role) -> list[ResponseRecord]:
+    """The records of a role where a file holds both, else all of them. Raises InputError."""
+    records = read(path, ResponseRecord)
+    both = {"candidate", "baseline"} <= {record.role for record in records}
+    chosen = [record for record in records if record.role == role] if both else records
+    ambiguous = _ambiguous(path, records, chosen, both=both)
+    if ambiguous:
+        raise InputError(ambiguous)
+    return chosen
 
 
 def _ambiguous(

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from harness.errors import InputError
+from judges.build import BUILDERS
 from judges.controls import BIASES
+from judges.types import Mode
 
 Kind = Literal["openai", "anthropic", "hf", "reward", "recorded", "recipe", "rubric", "control"]
 Role = Literal["candidate", "baseline", "judge"]
@@ -31,13 +33,26 @@ _FORMS: dict[Kind, str] = {
 _ROLES: dict[Kind, tuple[Role, ...]] = {
     "openai": ("candidate", "baseline", "judge"),
     "anthropic": ("candidate", "baseline", "judge"),
-    "hf": ("candidate", "baseline"),
+    "hf": ("candidate", "baseline", "judge"),
     "reward": ("judge",),
     "recorded": ("candidate", "baseline", "judge"),
     "recipe": ("candidate", "baseline", "judge"),
     "rubric": ("judge",),
     "control": ("judge",),
 }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asking:
+    """How one judge is to be asked; None where that is left to the suite, or does not apply to its kind.
+
+    `template` is the name of a bundled judge template or a file's path; `margin` the difference of rewards that is
+    still a tie.
+    """
+
+    mode: Mode | None = None
+    template: str | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,6 +64,7 @@ class Spec:
     rest: str = ""
     endpoint: str | None = None
     folder: Path = Path()
+    asking: Asking = Asking()
 
     @property
     def path(self) -> Path:
@@ -83,7 +99,8 @@ def parse(text: str, *, role: Role, folder: Path = Path()) -> Spec:
     """
     head, slash, rest = text.partition("/")
     name, at, endpoint = head.partition("@")
-    if name not in get_args(Kind) or (at and name not in ("openai", "anthropic")):
+    known = get_args(Kind) if role != "judge" else (*get_args(Kind), *BUILDERS)
+    if name not in known or (at and name not in ("openai", "anthropic")):
         raise InputError(f"{text!r} is no {role} that is known; use {grammar(role)}")
     kind: Kind = name  # type: ignore[assignment]
     if at and not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", endpoint):
@@ -91,11 +108,11 @@ def parse(text: str, *, role: Role, folder: Path = Path()) -> Spec:
     if kind == "rubric":
         if slash:
             raise InputError(f"{text!r}: the rubric takes nothing after its name; use 'rubric'")
-    elif not rest:
+    elif not rest and kind in _FORMS:
         raise InputError(f"{text!r}: nothing follows {kind + '/'!r}; use {_FORMS[kind]}")
     if kind == "control" and rest not in BIASES:
         raise InputError(f"{text!r}: there is no such known-bias judge; use control/ with {', '.join(BIASES)}")
-    if role not in _ROLES[kind]:
+    if role not in _ROLES.get(kind, ("judge",)):
         able = ", ".join(_ROLES[kind])
         raise InputError(f"{text!r} cannot be a {role} in this version (a {kind} spec can be: {able})")
     return Spec(text=text, kind=kind, rest=rest, endpoint=endpoint or None, folder=folder)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.judging import fits, template_of
 from harness.models.contestant import conversation
 from harness.models.meter import Purpose
 from harness.models.recorded import RecordedResponses, load_responses
@@ -19,12 +20,13 @@ from harness.plan import control_count, limited
 from harness.planning.pilot import Pilot, Rate
 from harness.planning.question import Setting
 from harness.suite import override
-from judges import template
-from judges.pairwise import VERDICT
+from judges.pairwise import CRITERIA, schema_of
 from judges.types import Presentation, Prompt, Sampling, Usage
 
 APIS = ("openai", "anthropic")
 CHARACTERS_A_TOKEN = 4
+# Tokens of an answer whose verdict token alone is looked at.
+LOOKED_AT = 8
 MEASURED = "the pilot"
 ESTIMATED = "the texts, 4 characters a token, answers as long as max_tokens allows (an upper bound)"
 
@@ -128,21 +130,28 @@ def _judgments(
         purpose="judgments",
         # A control pair is one in both orders.
         calls=math.ceil(scale * shown - 1e-9) + 2 * control_count(n),
-        rate=rate or _presented(prompts, repeats, setting, recorded),
+        rate=rate or _presented(prompts, repeats, setting, recorded, spec),
         source=MEASURED if rate else ESTIMATED,
     )
 
 
-def _presented(prompts: Sequence[Prompt], repeats: Mapping[str, int], setting: Setting, recorded: Recorded) -> Rate:
-    """The mean tokens of a presentation: the template filled with the prompt, and two answers."""
-    asked, wanted, total = template.load(), len(json.dumps(VERDICT.schema)), 0.0
+def _presented(
+    prompts: Sequence[Prompt], repeats: Mapping[str, int], setting: Setting, recorded: Recorded, spec: Spec
+) -> Rate:
+    """The mean tokens of a presentation: the judge's template filled with the prompt, and two answers."""
+    asked, criteria, total = template_of(spec), setting.suite.criteria, 0.0
+    assert asked is not None
+    written = spec.asking.mode != "verdict-token"
+    wanted = len(json.dumps(schema_of(criteria or CRITERIA).schema)) if written and asked.wants_json else 0
+    fits(asked, prompts, criteria)
     for prompt in prompts:
         empty = ("",) * len(prompt.turns)
-        messages = asked.messages(Presentation(prompt=prompt, a=empty, b=empty))
+        messages = asked.messages(Presentation(prompt=prompt, a=empty, b=empty), criteria)
         text = (sum(len(message.content) for message in messages) + wanted) / CHARACTERS_A_TOKEN
         answers = sum(_answer(prompt, setting, recorded.get(role)) for role in ("candidate", "baseline"))
         total += repeats[prompt.id] * (text + answers)
-    return Rate(input=total / sum(repeats.values()), output=setting.suite.judge_sampling.max_tokens)
+    output = setting.suite.judge_sampling.max_tokens if written else LOOKED_AT
+    return Rate(input=total / sum(repeats.values()), output=output)
 
 
 def _answer(prompt: Prompt, setting: Setting, recorded: RecordedResponses | None) -> float:

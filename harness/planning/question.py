@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness import suite as suites
 from harness.errors import InputError
-from harness.job import distinct
+from harness.launch import Options, settled_judges
 from harness.models.spec import Role, Spec, parse
 from harness.plan import limited
 from harness.stats.power import SMALLEST
@@ -78,15 +78,13 @@ class Setting:
 def setting(asked: Question) -> Setting:
     """Read the suite and parse who takes part. Raises InputError; no checkpoint, recipe or key is looked at."""
     suite = suites.load(suites.locate(asked.suite))
-    texts, folder = (asked.judges, Path()) if asked.judges else (suite.judges, suite.folder)
-    distinct(texts, "judge")
     prompts = limited(suite.prompts, asked.limit, suite.seed)
     return Setting(
         suite=replace(suite, prompts=prompts, repeats=asked.repeats or suite.repeats),
         full=len(suite.prompts),
         candidate=_contestant(asked.candidate, suite.candidate, "candidate", suite.folder),
         baseline=_contestant(asked.baseline, suite.baseline, "baseline", suite.folder),
-        judges=tuple(parse(text, role="judge", folder=folder) for text in texts),
+        judges=settled_judges(suite, Options(judges=asked.judges)) if asked.judges or suite.judges else (),
     )
 
 

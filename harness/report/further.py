@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.criteria import Graded
 from harness.figures import Result
 from harness.report.numerals import one_line, p_value, plural, span
 from harness.stopping import ALPHA, Stopping
@@ -21,6 +22,7 @@ def sections(summary: Summary) -> list[Section]:
         ("asked until decided", list(_stopped(summary))),
         ("prompts in clusters", list(_clusters(summary))),
         ("exact intervals", list(_exact(summary))),
+        ("grades beside the verdict", list(_grades(summary))),
         ("where the spread comes from", summary.variance.sentences() if summary.variance is not None else []),
     ]
     return [section for section in found if section[1]]
@@ -89,6 +91,27 @@ def _clusters(summary: Summary) -> Iterable[str]:
         p = f", p {p_value(found.p_value)}" if found.p_value is not None else ""
         few = "; so few clusters give a rough interval" if found.clusters < 20 else ""
         yield f"{what}; cluster-robust 95 % {span(*found.ci, result.estimate.n)}{p}{effect}{few}"
+
+
+def _grades(summary: Summary) -> Iterable[str]:
+    """Every judge's grades by criterion: what stands behind its verdicts, which alone decide."""
+    for judge, by_name in summary.criteria.items():
+        counts = {grade.difference.n for grade in by_name.values()}
+        alone = f" on {plural(next(iter(counts)), 'prompt')}" if len(counts) == 1 else ""
+        parts = [_grade(name, grade, with_n=not alone) for name, grade in by_name.items()]
+        yield f"{one_line(judge)}{alone}, candidate against baseline: {'; '.join(parts)}"
+
+
+def _grade(name: str, grade: Graded, *, with_n: bool) -> str:
+    found = grade.difference
+    ends = f", 95 % {_signed(found.ci[0])} to {_signed(found.ci[1])}" if found.ci is not None else ""
+    moved = f"{_signed(found.mean)}{ends}" if found.mean is not None else "no difference known"
+    counted = f", n = {found.n}" if with_n else ""
+    return f"{one_line(name)} {grade.candidate:.2f} against {grade.baseline:.2f} ({moved}{counted})"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _exact(summary: Summary) -> Iterable[str]:

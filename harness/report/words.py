@@ -24,6 +24,9 @@ from harness.report.phrases import (
     single_verdicts,
 )
 from harness.summary import Summary
+from judges.panel import Rule
+
+_RULES: dict[Rule, str] = {"majority": "majority", "mean": "mean", "unanimous": "unanimous vote"}
 
 __all__ = [
     "all_single_verdicts",
@@ -77,7 +80,7 @@ def basis(summary: Summary) -> str:
 
 def _figures(deciding: Result, summary: Summary) -> str:
     names = summary.counting
-    by = names[0] if len(names) == 1 else f"the majority of {len(names)} judges"
+    by = names[0] if len(names) == 1 else f"the {_RULES[summary.rule]} of {len(names)} judges"
     first = f"{scored(deciding, summary.n_prompts, judges=len(names))} by {by}"
     if not deciding.estimate.n:
         return first

@@ -13,14 +13,14 @@ from harness.collect import Found
 from harness.errors import HarnessError, InputError
 from harness.folder import MANIFEST
 from harness.journal import Journal
+from harness.judging import template_of
 from harness.models.recorded import RecordedVerdicts, file_sha256, load_verdicts
 from harness.models.spec import Spec
 from harness.progress import Silent as NoProgress
 from harness.records import JudgmentRecord
 from harness.rerun.cached import Replaying, Silent, cached_model, journalled
 from harness.run import RESPONSES, Bench, Cast, Executor
-from harness.workshop import APIS, Workshop
-from judges import template
+from harness.workshop import APIS, Workshop, wanted
 from judges.build import build
 
 
@@ -90,15 +90,9 @@ class Replay:
         except InputError as error:
             self._notes.append(f"{spec.text}: its cached replies cannot be looked up ({error})")
         else:
-            self._moved(f"template of {spec.text}", f"the template of {spec.text}", template.load().sha256)
-            inner = build(
-                spec.kind,
-                name=spec.text,
-                rest=spec.rest,
-                asked=model,
-                sampling=found.job.suite.judge_sampling,
-                nonce=found.job.nonce,
-            )
+            made = template_of(spec)
+            self._moved(f"template of {spec.text}", f"the template of {spec.text}", made.sha256 if made else None)
+            inner = build(spec.kind, wanted(spec, found.job, model, made))
         judge = Replaying(name=spec.text, inner=inner, known=known)
         self._how[spec.text] = judge.tally
         return judge

@@ -7,7 +7,7 @@ import pytest
 
 from judges.pairwise import PairwiseJudge
 from judges.template import load
-from judges.types import Presentation, Prompt, Reply, Sampling
+from judges.types import Criterion, Presentation, Prompt, Reply, Sampling
 from tests.scripted import ScriptedModel
 
 SHOWN = Presentation(prompt=Prompt(id="p", turns=("Name a soup.",)), a=("leek",), b=("rock",))
@@ -61,3 +61,23 @@ def test_only_a_verdict_is_kept_and_under_the_first_question():
     assert model.kept == [(model.asked[0], GOOD)]
     _, model = rule(Reply(text="hm"), Reply(text="hm"))
     assert model.kept == []
+
+
+def test_criteria_of_the_suite_are_wanted_and_read_on_their_own_scales():
+    criteria = (Criterion(name="accuracy", high=3), Criterion(name="style", low=0, high=10))
+    reply = '{"scores": {"A": {"accuracy": 3, "style": 10}, "B": {"accuracy": 1, "style": 0}}, "winner": "A"}'
+    model = ScriptedModel([Reply(text=reply), Reply(text=reply.replace("10", "11"))])
+    judge = PairwiseJudge(name="openai/scripted", model=model, template=load("criteria"), criteria=criteria)
+    whole, off = (asyncio.run(judge.judge(SHOWN, rng=random.Random(0))) for _ in range(2))
+    assert whole.scores == {"A": {"accuracy": 3, "style": 10}, "B": {"accuracy": 1, "style": 0}}
+    assert (off.verdict, off.scores) == ("A", None)
+    slot = model.asked[0].schema.schema["properties"]["scores"]["properties"]["A"]
+    assert slot["properties"]["accuracy"]["enum"] == [1, 2, 3]
+    assert slot["required"] == ["accuracy", "style"]
+
+
+def test_a_template_that_asks_for_a_letter_asks_for_no_object():
+    model = ScriptedModel([Reply(text="[[B]]")])
+    judge = PairwiseJudge(name="openai/scripted", model=model, template=load("verdict"))
+    ruling = asyncio.run(judge.judge(SHOWN, rng=random.Random(0)))
+    assert (ruling.verdict, ruling.mode, model.asked[0].schema) == ("B", "generation", None)

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from judges import parse
 from judges.template import without_thinking
+from judges.types import Criterion
+
+XY = (Criterion(name="x"), Criterion(name="y"))
 
 
 @pytest.mark.parametrize(
@@ -89,10 +92,10 @@ def test_hostile_replies_cost_no_more_than_honest_ones(reply):
 
 def test_scores_are_read_whole_or_not_at_all():
     whole = '{"scores": {"A": {"x": 1, "y": 5}, "B": {"x": 2, "y": 3}}, "winner": "B"}'
-    assert parse.scores(whole, ("x", "y")) == {"A": {"x": 1, "y": 5}, "B": {"x": 2, "y": 3}}
-    assert parse.scores(whole.replace("5", "6"), ("x", "y")) is None
-    assert parse.scores(whole.replace('"y": 3', '"z": 3'), ("x", "y")) is None
-    assert parse.scores("Winner: A", ("x", "y")) is None
+    assert parse.scores(whole, XY) == {"A": {"x": 1, "y": 5}, "B": {"x": 2, "y": 3}}
+    assert parse.scores(whole.replace("5", "6"), XY) is None
+    assert parse.scores(whole.replace('"y": 3', '"z": 3'), XY) is None
+    assert parse.scores("Winner: A", XY) is None
 
 
 def test_thinking_is_no_part_of_a_reply():

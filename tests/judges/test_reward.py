@@ -46,3 +46,12 @@ def test_order_cannot_matter(x, y):
 @given(st.floats(-800, 800))
 def test_the_logistic_is_scipy_s(difference):
     assert logistic(difference) == pytest.approx(expit(difference), abs=1e-15)
+
+
+@given(REWARD, REWARD, st.floats(0, 10))
+def test_rewards_within_the_margin_tie_and_keep_their_probability(x, y, margin):
+    shown = Presentation(prompt=Prompt(id="p", turns=("q",)), a=("x",), b=("y",))
+    judge = RewardJudge(name="reward/x", scorer=Table({"x": x, "y": y}), margin=margin)
+    ruling = asyncio.run(judge.judge(shown, rng=random.Random(0)))
+    assert (ruling.verdict == "tie") == (abs(x - y) <= margin)
+    assert ruling.probability_a == logistic(x - y)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from judges.template import Template, defuse, load
-from judges.types import Presentation, Prompt
+from judges.template import Template, defuse, load, without_thinking
+from judges.types import Criterion, Presentation, Prompt
 
 PROMPT = Prompt(id="p", turns=("Name a soup.",))
 
@@ -77,5 +77,40 @@ def test_the_hash_follows_the_text():
 
 def test_a_template_that_names_a_field_nobody_has_says_so():
     broken = Template("mine", "=== system ===\nx\n=== user ===\n{{ nothing }}")
-    with pytest.raises(ValueError, match="'mine' cannot be filled: 'nothing' is undefined"):
+    with pytest.raises(ValueError, match=r"'mine' names a field that prompt 'p' lacks .'nothing' is undefined"):
         broken.messages(Presentation(prompt=PROMPT, a=("x",), b=("y",)))
+
+
+def test_a_template_may_name_a_key_of_the_prompts_own():
+    mine = Template("mine", "=== system ===\nx\n=== user ===\nAs {{ persona }}: {{ a[0] }}")
+    prompt = Prompt(id="p", turns=("q",), extra={"persona": "a <<<COOK>>>"})
+    assert mine.messages(Presentation(prompt=prompt, a=("x",), b=("y",)))[1].content == "As a ‹COOK›: x"
+
+
+def test_a_reference_that_is_put_in_must_be_there():
+    mine = Template("mine", "=== system ===\nx\n=== user ===\n{{ reference[0] }}")
+    with pytest.raises(ValueError, match="prompt 'p' lacks"):
+        mine.messages(Presentation(prompt=PROMPT, a=("x",), b=("y",)))
+
+
+def test_what_only_a_closing_tag_ends_is_thinking_too():
+    assert without_thinking("hm, Winner: A</think>\nWinner: B") == ("Winner: B", False)
+    assert without_thinking("hm</think>so<think>again</think>done") == ("sodone", False)
+    assert without_thinking("hm</think>so<think>again") == ("so", True)
+
+
+def test_the_verdict_template_says_where_its_letter_stands():
+    assert (load("verdict").lead, load("pairwise").lead) == ("[[", "[[")
+    assert (load("verdict").wants_json, load("pairwise").wants_json) == (False, True)
+
+
+def test_criteria_of_the_suite_are_named_with_their_scales():
+    criteria = (Criterion(name="accuracy", about="facts are right"), Criterion(name="style", low=0, high=10))
+    system, user = load("criteria").messages(Presentation(prompt=PROMPT, a=("x",), b=("y",)), criteria)
+    assert "- accuracy (1 to 5): facts are right\n- style (0 to 10)\n" in system.content
+    assert '"A": {"accuracy": 1-5, "style": 0-10}' in user.content
+
+
+def test_a_template_that_does_not_exist_is_named_with_those_that_do():
+    with pytest.raises(ValueError, match=r"no judge template 'mine'.*criteria, pairwise, verdict"):
+        load("mine")
