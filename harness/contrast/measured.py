@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from harness.decision import position_decides
 from harness.records import PredictionRecord
 
 Kind = Literal["pairwise", "scores", "predictions"]
@@ -30,9 +31,11 @@ class Facts:
 
     `texts` is every prompt's turns, `systems` its system message, `labels` every gold label. `checks` and `references`
     (canonical) are what judges hold answers against, and `reads` says which of the two the judges that count look at.
-    `counting` are the judges that the scores rest on, `templates` the hash of the template (or the weights) behind each
-    judge that was asked, `answers` a digest of the baseline's responses by prompt. `settings` may differ and has to be
-    said, and so do every prompt's `samplings` (the suite's with its own on top) and `repeats`.
+    `counting` are the judges that the scores rest on, `blind` those of them whose verdicts come of the slots,
+    `leaked` the prompts that were found in training data, `stopped_early` says that not all were asked because the
+    question was decided before. `templates` is the hash of the template (or the weights) behind each judge that was
+    asked, `answers` a digest of the baseline's responses by prompt. `settings` may differ and has to be said, and so do
+    every prompt's `samplings` (the suite's with its own on top) and `repeats`.
     """
 
     suite: str | None = None
@@ -45,6 +48,9 @@ class Facts:
     judges: tuple[str, ...] = ()
     counting: tuple[str, ...] = ()
     unusable: tuple[str, ...] = ()
+    blind: tuple[str, ...] = ()
+    leaked: tuple[str, ...] = ()
+    stopped_early: bool = False
     templates: Mapping[str, str] = field(default_factory=dict)
     baseline: Named | None = None
     candidate: Named | None = None
@@ -54,6 +60,11 @@ class Facts:
     settings: Mapping[str, str] = field(default_factory=dict)
     samplings: Mapping[str, str] = field(default_factory=dict)
     repeats: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def position_decides(self) -> bool:
+        """Whether the slots decided as much as the answers, so that a balance of verdicts says nothing of these."""
+        return position_decides(len(self.blind), len(self.counting))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,17 +9,29 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
 from harness.collect import Found, control_rights, find, is_complete, notes_of
 from harness.contrast.measured import Facts, Named, Side, Yardstick
-from harness.decision import control_counts, counting
+from harness.decision import control_counts, counting, is_blind
 from harness.errors import InputError, Problem
-from harness.figures import PromptScore, judge_result, panel_votes
+from harness.figures import judge_result, panel_votes
 from harness.folder import read_manifest
 from harness.job import Job
-from harness.records import JudgmentRecord, PredictionRecord, Record, ScoreRecord, kind_of, read, read_lines
+from harness.records import (
+    NAMES,
+    WAY_OUT,
+    JudgmentRecord,
+    PredictionRecord,
+    PromptRecord,
+    Record,
+    ScoreRecord,
+    kind_of,
+    read,
+    read_lines,
+)
 from harness.report.numerals import listed, plural
 from harness.run import UNANSWERED
 from judges.panel import SCORE
@@ -57,11 +69,10 @@ def of_file(path: Path) -> Side:
     kind = kind_of(first) if first is not None else PredictionRecord
     maker = READERS.get(kind)
     if maker is None:
-        what = (
-            f"holds {kind.__name__.removesuffix('Record').lower()}s; "
-            "give a run's folder, or a file of predictions, scores or judgments"
-        )
-        raise InputError([Problem(path=str(path), what=what)])
+        keys = listed([*(first or ())], 4)
+        known = kind is not PromptRecord or {"prompt", "turns"} & {*(first or ())}
+        what = f"holds {NAMES[kind]}" if known else f"holds nothing to compare (its first line has the keys {keys})"
+        raise InputError([Problem(path=str(path), what=f"{what}; {WAY_OUT[PredictionRecord]}")])
     return maker(path)
 
 
@@ -72,17 +83,17 @@ def of_run(path: Path, found: Found) -> Side:
     counts = control_counts(control_rights(found))
     unusable = tuple(judge for judge in found.judges if judge in counts and not counts[judge].usable)
     ids = [prompt.id for prompt in prompts]
-    by_judge, scores = _pairwise(found.judgments, ids, found.judges, counting(found.judges, unusable))
+    scored = _pairwise(found.judgments, ids, found.judges, counting(found.judges, unusable))
     return Side(
         path=path,
         kind="pairwise",
         prompts=tuple(ids),
-        scores=scores,
-        facts=_run_facts(found, unusable),
+        scores=scored.scores,
+        facts=_run_facts(found, unusable, scored.blind),
         slices=_slices((prompt.id, [prompt.category]) for prompt in prompts),
         clusters={prompt.id: prompt.cluster for prompt in prompts if prompt.cluster is not None},
         scale=(0.0, 1.0),
-        by_judge=by_judge,
+        by_judge=scored.by_judge,
         notes=(*notes_of(found), *([EARLY] if found.stopped is not None else []), *_leaked(found)),
     )
 
@@ -94,7 +105,7 @@ def _leaked(found: Found) -> list[str]:
     return [f"{plural(len(finding.ids), 'prompt')} of it stood in training data ({listed(finding.ids, 3)})"]
 
 
-def _run_facts(found: Found, unusable: tuple[str, ...]) -> Facts:
+def _run_facts(found: Found, unusable: tuple[str, ...], blind: tuple[str, ...]) -> Facts:
     job, prompts, known = found.job, found.job.suite.prompts, found.manifest.get("fingerprints", {})
     count = counting(found.judges, unusable)
     asked = [spec.text for spec in job.judges if spec.kind != "recorded"]
@@ -109,6 +120,9 @@ def _run_facts(found: Found, unusable: tuple[str, ...]) -> Facts:
         judges=tuple(found.judges),
         counting=count,
         unusable=unusable,
+        blind=blind,
+        leaked=found.leakage.ids if found.leakage is not None else (),
+        stopped_early=found.stopped is not None and found.stopped.asked < found.stopped.prompts,
         templates={name: str(value) for name, value in templates.items() if value is not None},
         baseline=Named(spec=job.baseline.text, fingerprint=known.get("baseline")),
         candidate=Named(spec=job.candidate.text, fingerprint=known.get("candidate")),
@@ -161,35 +175,45 @@ def of_judgments(path: Path) -> Side:
     records = read(path, JudgmentRecord)
     ids = list(dict.fromkeys(record.id for record in records))
     judges = tuple(sorted({record.judge for record in records}))
-    by_judge, scores = _pairwise(records, ids, judges, counting(judges, ()))
+    scored = _pairwise(records, ids, judges, counting(judges, ()))
     # A known-bias judge decides nothing, so what it lacks leaves nothing open.
     open_ends = any(r.status in UNANSWERED for r in records if not r.judge.startswith("control/"))
     return Side(
         path=path,
         kind="pairwise",
         prompts=tuple(ids),
-        scores=scores,
-        facts=Facts(judges=judges, counting=counting(judges, ()), complete=not open_ends),
+        scores=scored.scores,
+        facts=Facts(judges=judges, counting=counting(judges, ()), blind=scored.blind, complete=not open_ends),
         slices=_slices((name, [category]) for name, category in _categories(records).items()),
         clusters=_clusters(records),
         scale=(0.0, 1.0),
-        by_judge=by_judge,
+        by_judge=scored.by_judge,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Scored:
+    """Every judge's prompt scores, those that the comparison rests on, and the judges behind them that are blind."""
+
+    by_judge: Scores
+    scores: dict[str, float]
+    blind: tuple[str, ...]
 
 
 def _pairwise(
     records: Sequence[JudgmentRecord], ids: Sequence[str], judges: Sequence[str], count: Sequence[str]
-) -> tuple[Scores, dict[str, float]]:
-    """Every judge's prompt scores, and those that the comparison rests on."""
+) -> _Scored:
     rows: dict[str, list[JudgmentRecord]] = {judge: [] for judge in judges}
     for record in records:
         rows[record.judge].append(record)
-    found: dict[str, dict[str, PromptScore]] = {judge: judge_result(own, ids)[1] for judge, own in rows.items()}
-    by_judge = {judge: {name: score.score for name, score in own.items()} for judge, own in found.items()}
+    results = {judge: judge_result(own, ids) for judge, own in rows.items()}
+    by_judge = {judge: {name: score.score for name, score in own.items()} for judge, (_, own) in results.items()}
+    blind = tuple(judge for judge in count if is_blind(results[judge][0]))
     if len(count) < 2:
-        return by_judge, dict(by_judge[count[0]]) if count else {}
-    votes = panel_votes([found[judge] for judge in count], ids)
-    return by_judge, {prompt: SCORE[vote.outcome] for prompt, vote in votes.items()}
+        return _Scored(by_judge=by_judge, scores=dict(by_judge[count[0]]) if count else {}, blind=blind)
+    votes = panel_votes([results[judge][1] for judge in count], ids)
+    scores = {prompt: SCORE[vote.outcome] for prompt, vote in votes.items()}
+    return _Scored(by_judge=by_judge, scores=scores, blind=blind)
 
 
 def of_scores(path: Path) -> Side:

@@ -25,6 +25,18 @@ def remarks(a: Side, b: Side) -> list[str]:
     return [*found, *_same_candidate(a, b)]
 
 
+def by_position(side: Side) -> str | None:
+    """That the slots decided in a side as much as the answers did; None where they did not."""
+    facts = side.facts
+    if not facts.position_decides:
+        return None
+    whose = "its" if len(facts.blind) == 1 else "their"
+    return (
+        f"the verdicts of {listed(facts.blind, 3)} in {side.path} follow the position ({whose} two orders agree on "
+        "fewer than half of the prompts, or one slot wins nearly always)"
+    )
+
+
 def _unread(a: Side, b: Side) -> Iterator[str]:
     """Other checks or references that no judge who counts was shown: no reason to refuse, but worth a word."""
     if "checks" not in a.facts.reads | b.facts.reads:

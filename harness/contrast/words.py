@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.contrast.remarks import by_position
 from harness.contrast.results import FEWEST_FOR_BOOTSTRAP, Contrast
 from harness.contrast.written import written_otherwise
 from harness.report.numerals import DASH, listed, p_value, percent, plural, points
@@ -157,6 +158,10 @@ def doubts(found: Contrast) -> list[str]:
 
 
 def _of_design(found: Contrast) -> Iterator[str]:
+    for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b)):
+        said = by_position(side)
+        if said is not None:
+            yield f"{name}: {said}, which says little of the answers and pulls a difference towards 0"
     if not found.pair.paired:
         yield (
             "not in pairs: A and B are held apart by what their prompts are as much as by what they can do, and "

@@ -13,13 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.collect import find
 from harness.contrast import comparable
+from harness.contrast.remarks import by_position
 from harness.contrast.sides import Kind, Pair, Side, load_side, matched
 from harness.contrast.written import written_otherwise
 from harness.errors import InputError, Problem
-from harness.figures import judge_result
-from harness.records import JudgmentRecord, read
 from harness.report.numerals import listed, plural
 
 Index = NDArray[np.intp]
@@ -52,27 +50,20 @@ class Measured:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Read:
-    side: Side
-    leaked: tuple[str, ...]
-    reasons: tuple[str, ...]
-
-
 def measure(new: Path, old: Path | None, *, allow_mixed: bool) -> Measured:
     """What `new` has against `old`, or against the baseline of its own run. Raises InputError with every problem."""
     if old is None:
-        return _alone(_read(new))
+        return _alone(load_side(new))
     before, after = _both((old, new))
     return _pair(before, after, allow_mixed=allow_mixed)
 
 
-def _both(paths: Sequence[Path]) -> list[_Read]:
-    found: list[_Read] = []
+def _both(paths: Sequence[Path]) -> list[Side]:
+    found: list[Side] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            found.append(_read(path))
+            found.append(load_side(path))
         except InputError as error:
             problems += [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
     if problems:
@@ -81,28 +72,18 @@ def _both(paths: Sequence[Path]) -> list[_Read]:
     return found
 
 
-def _read(path: Path) -> _Read:
-    """A side with what its scores alone do not show: leakage, judges that contradict themselves, early stopping."""
-    side = load_side(path)
+def _reasons(side: Side) -> tuple[str, ...]:
+    """Why a side's figures must not decide, whatever they are."""
     reasons = []
     if not side.facts.complete:
-        reasons.append(f"{path} is incomplete: not all that was to be asked is answered")
-    if side.kind != "pairwise":
-        return _Read(side=side, leaked=(), reasons=(*reasons, *_silent(side)))
-    leaked: tuple[str, ...] = ()
-    if path.is_dir():
-        found = find(path)
-        judgments: Sequence[JudgmentRecord] = found.judgments
-        leaked = found.leakage.ids if found.leakage is not None else ()
-        if found.stopped is not None and found.stopped.asked < found.stopped.prompts:
-            reasons.append(
-                f"{path} was stopped as soon as it was decided (--stop-early): a margin needs every prompt; "
-                "run it without --stop-early"
-            )
-    else:
-        judgments = read(path, JudgmentRecord)
-    reasons += [*_silent(side), *_contradicting(side, judgments)]
-    return _Read(side=side, leaked=leaked, reasons=tuple(reasons))
+        reasons.append(f"{side.path} is incomplete: not all that was to be asked is answered")
+    if side.facts.stopped_early:
+        reasons.append(
+            f"{side.path} was stopped as soon as it was decided (--stop-early): a margin needs every prompt; "
+            "run it without --stop-early"
+        )
+    said = by_position(side)
+    return (*reasons, *_silent(side), *([f"{said}, so that a loss would not show"] if said else []))
 
 
 def _silent(side: Side) -> list[str]:
@@ -116,20 +97,7 @@ def _silent(side: Side) -> list[str]:
     return [] if side.scores else [f"no prompt of {side.path} has a usable score"]
 
 
-def _contradicting(side: Side, judgments: Sequence[JudgmentRecord]) -> list[str]:
-    """Where every judge that counts contradicts itself between the orders, ties would look like nothing lost."""
-    shares = []
-    for judge in side.facts.counting:
-        rows = [record for record in judgments if record.judge == judge]
-        shares.append(judge_result(rows, side.prompts)[0].consistency)
-    if not shares or not all(share is not None and share < 0.5 for share in shares):
-        return []
-    who = "the judge's two orders agree" if len(shares) == 1 else "every judge's two orders agree"
-    return [f"{who} on fewer than half of the prompts in {side.path}"]
-
-
-def _alone(read_: _Read) -> Measured:
-    side = read_.side
+def _alone(side: Side) -> Measured:
     if side.kind != "pairwise":
         held = "scores" if side.kind == "scores" else "predictions"
         what = f"holds {held}, which are held against nothing; give the old ones with --against"
@@ -151,8 +119,8 @@ def _alone(read_: _Read) -> Measured:
         clusters=_clusters(side.clusters, ids),
         missing=tuple(sorted(set(side.prompts) - set(ids))),
         total=side.total,
-        leaked=read_.leaked,
-        reasons=read_.reasons,
+        leaked=side.facts.leaked,
+        reasons=_reasons(side),
         notes=side.notes,
     )
 
@@ -163,14 +131,13 @@ def _clusters(known: Mapping[str, str], ids: Sequence[str]) -> tuple[str, ...] |
     return named if len(set(named)) < len(named) else None
 
 
-def _pair(before: _Read, after: _Read, *, allow_mixed: bool) -> Measured:
-    old, new = before.side, after.side
-    reasons = tuple(dict.fromkeys([*before.reasons, *after.reasons]))
+def _pair(old: Side, new: Side, *, allow_mixed: bool) -> Measured:
+    reasons = tuple(dict.fromkeys([*_reasons(old), *_reasons(new)]))
     prompts = {*old.prompts, *new.prompts}
     if old.kind == new.kind:
         mixed = _same_measure(old, new, allow_mixed=allow_mixed)
         if not old.scores.keys() & new.scores.keys():
-            return _empty(before, after, mixed, reasons, sorted(prompts))
+            return _empty(old, new, mixed, reasons, sorted(prompts))
     pair = matched(old, new, allow_mixed=allow_mixed)
     assert pair.difference is not None
     scale, seen = _scale(pair)
@@ -186,7 +153,7 @@ def _pair(before: _Read, after: _Read, *, allow_mixed: bool) -> Measured:
         clusters=pair.clusters,
         missing=tuple(sorted(prompts - set(pair.ids))),
         total=len(prompts),
-        leaked=after.leaked,
+        leaked=new.facts.leaked,
         reasons=reasons,
         mixed=pair.mixed,
         # That a run is incomplete stands among the reasons.
@@ -200,10 +167,7 @@ def _written(*sides: Side) -> list[str]:
     return [f"{path}: {what}" for path, what in said if what is not None]
 
 
-def _empty(
-    before: _Read, after: _Read, mixed: Sequence[str], reasons: tuple[str, ...], prompts: Sequence[str]
-) -> Measured:
-    old, new = before.side, after.side
+def _empty(old: Side, new: Side, mixed: Sequence[str], reasons: tuple[str, ...], prompts: Sequence[str]) -> Measured:
     return Measured(
         new=new.path,
         old=old.path,
@@ -216,7 +180,7 @@ def _empty(
         clusters=None,
         missing=tuple(prompts),
         total=len(prompts),
-        leaked=after.leaked,
+        leaked=new.facts.leaked,
         reasons=reasons or ("no prompt has a usable score on both sides",),
         mixed=tuple(mixed),
         notes=tuple(f"MIXED: {new.path}: {what}" for what in mixed),

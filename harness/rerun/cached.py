@@ -22,7 +22,7 @@ from harness.records import JudgmentRecord
 from harness.run import CONTROL_ORDER, UNANSWERED, texts_of
 from harness.workshop import APIS
 from judges.controls import Texts
-from judges.types import Judge, Presentation, Reply, Request, Ruling, any_reply
+from judges.types import MODES, Judge, Mode, Presentation, Reply, Request, Ruling, any_reply
 
 # What a presentation is known by: the prompt, the repeat, and the texts in slots A and B.
 Shown = tuple[str, int, Texts, Texts]
@@ -117,8 +117,8 @@ def journalled(found: Found, judgments: Iterable[JudgmentRecord], judge: str) ->
     for line in found.controls:
         if line["judge"] == judge:
             a, b = slots(tuple(line["whole"]), tuple(line["damaged"]), CONTROL_ORDER[line["order"]])
-            answer = None if line["status"] in UNANSWERED else Ruling(verdict=line["verdict"], status=line["status"])
-            known[line["id"], 0, a, b] = answer
+            answered_so = Ruling(verdict=line["verdict"], status=line["status"], mode=_mode(line))
+            known[line["id"], 0, a, b] = None if line["status"] in UNANSWERED else answered_so
     return known
 
 
@@ -133,4 +133,10 @@ def _ruling(record: JudgmentRecord) -> Ruling | None:
         scores=record.scores,
         reply=record.reply,
         probability_a=None if preference is None else (preference if forward else 1.0 - preference),
+        mode=_mode(record.model_extra or {}),
     )
+
+
+def _mode(line: Mapping[str, Any]) -> Mode | None:
+    """How a verdict was got, as far as a journal says it."""
+    return next((mode for mode in MODES if mode == line.get("mode")), None)

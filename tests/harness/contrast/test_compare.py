@@ -220,6 +220,19 @@ def test_one_and_two_prompts_give_no_nan(tmp_path, n):
     assert "cannot tell" in compare(tmp_path, a, b).out
 
 
+def test_a_side_whose_judge_follows_the_position_is_doubted_and_the_other_is_not(tmp_path):
+    fair = made.judgments(tmp_path / "fair.jsonl", ["candidate", "baseline"] * 30, judge="j")
+    orders = [("candidate_first", "baseline_first")[place // 2 % 2] for place in range(60)]
+    first = [{"order": order, "winner": order.removesuffix("_first")} for order in orders]
+    rows = [row | more for row, more in zip(lines(fair), first, strict=True)]
+    always_a = write_lines(tmp_path / "first.jsonl", rows)
+    done = compare(tmp_path, fair, always_a)
+    doubt = f"B: the verdicts of j in {always_a} follow the position"
+    assert doubt in " ".join(done.out.split()) and "A: the verdicts of j" not in " ".join(done.out.split())
+    assert any(said.startswith(doubt) for said in compare(tmp_path, fair, always_a, "--json").json["doubts"])
+    assert "follow the position" not in compare(tmp_path, fair, fair).out
+
+
 def test_what_is_missing_is_counted(tmp_path):
     a = made.judgments(tmp_path / "a.jsonl", ["candidate"] * 10 + [None] * 2)
     b = made.judgments(tmp_path / "b.jsonl", ["baseline"] * 9 + [None] * 3)

@@ -224,6 +224,36 @@ def test_a_judge_that_always_says_a_lets_nothing_pass(check, tmp_path):
         assert "orders agree on fewer than half" in found["reason"]
 
 
+def _always_a(path, prompts):
+    """One random order a prompt, as `orders: random` asks: no consistency can be had."""
+    rows = [
+        {"id": f"p{place}", "judge": "j", "order": order, "verdict": "A", "status": "ok"}
+        for place in range(prompts)
+        for order in [("candidate_first", "baseline_first")[place % 2]]
+    ]
+    return write_lines(path, rows)
+
+
+def test_a_judge_that_always_says_a_in_single_orders_lets_nothing_pass(check, tmp_path):
+    path = _always_a(tmp_path / "j.jsonl", 2000)
+    for given in ([], ["--against", path]):
+        found = check(path, *given, "--margin", 0.1, "--json", code=3).json
+        assert (found["outcome"], found["difference"], found["n"]) == ("inconclusive", 0.0, 2000)
+        assert "the verdicts of j" in found["reason"] and "follow the position" in found["reason"]
+
+
+def test_half_of_a_panel_that_follows_the_position_lets_nothing_pass_and_a_third_does(check, tmp_path):
+    ties = [made.judgments(tmp_path / f"{name}.jsonl", ["tie"] * 2000, judge=name) for name in ("x", "y")]
+    blind = write_lines(
+        tmp_path / "blind.jsonl",
+        [row | {"id": f"p{place:03d}"} for place, row in enumerate(lines(_always_a(tmp_path / "j.jsonl", 2000)))],
+    )
+    half = made.joined(tmp_path / "half.jsonl", blind, ties[0])
+    third = made.joined(tmp_path / "third.jsonl", blind, *ties)
+    assert "follow the position" in check(half, "--margin", 0.1, "--json", code=3).json["reason"]
+    assert check(third, "--margin", 0.1, "--json", code=0).json["outcome"] == "pass"
+
+
 def test_known_bias_judges_alone_decide_nothing(check, tmp_path):
     path = made.judgments(tmp_path / "j.jsonl", ["candidate"] * 200, judge="control/longest")
     assert "no judge counts" in check(path, "--margin", 0.1, "--json", code=3).json["reason"]
