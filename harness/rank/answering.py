@@ -23,7 +23,7 @@ from harness.progress import Progress
 from harness.rank.robin import RESPONSES, Robin, file_of
 from harness.records import ResponseRecord
 from harness.report.numerals import plural
-from harness.run import answered_for_good, on_disk
+from harness.run import answered_for_good, on_disk, response_json
 from harness.workshop import Workshop
 
 
@@ -142,7 +142,8 @@ async def _ask(one: Opened, missing: Sequence[Question], path: Path, spec: str, 
     journal = Journal(path.parent)
 
     def keep(question: Question, given: Answer) -> None:
-        journal.append(path.name, _record(question, given, spec))
+        # Without a role: in one pair it is the candidate's, in another the baseline's.
+        journal.append(path.name, response_json(question, given, None, spec))
         progress.advance()
 
     try:
@@ -153,19 +154,6 @@ async def _ask(one: Opened, missing: Sequence[Question], path: Path, spec: str, 
             journal.close()
         finally:
             await one.workshop.aclose()
-
-
-def _record(question: Question, given: Answer, spec: str) -> dict[str, Any]:
-    """The contract's response record, without a role: in one pair it is the candidate's, in another the baseline's."""
-    record: dict[str, Any] = {"id": question.prompt.id, "sample": question.sample, "model": spec}
-    if given.texts is not None and len(question.prompt.turns) == 1:
-        record["response"] = given.texts[0]
-    elif given.texts is not None:
-        record["responses"] = list(given.texts)
-    record["finish"] = given.finish
-    if given.latency_s is not None:
-        record["latency_s"] = given.latency_s
-    return record | dict(given.details)
 
 
 def _settle(robin: Robin, manifest: Mapping[str, Any], out: Path, place: int) -> None:

@@ -16,7 +16,7 @@ from harness.collect import Found, control_rights, find, is_complete
 from harness.contrast.comparable import mixed, other_prompts
 from harness.contrast.measured import Side
 from harness.contrast.reading import of_run
-from harness.decision import control_counts, counting
+from harness.decision import control_counts, counting, position_decides
 from harness.errors import InputError, Problem
 from harness.figures import deciding_scores, judge_result
 from harness.records import JudgmentRecord
@@ -169,7 +169,7 @@ def _field(
             *notes,
             *([f"INCOMPLETE: {listed(open_ends, 3)}; `harness resume RUN` goes on"] if open_ends else []),
             *_same_names(contestants.values()),
-            *_contradicting(found.values(), count),
+            *_blind(found.values(), count),
             *_of_runs(found, sides),
         ),
     )
@@ -206,21 +206,30 @@ def _same_names(contestants: Iterable[Contestant]) -> list[str]:
     return [f"{spec} stands for different contestants (their fingerprints differ)" for spec in twice]
 
 
-def _contradicting(runs: Iterable[Found], count: Sequence[str]) -> list[str]:
-    """Judges whose two orders agree on fewer than half of the prompts: a ranking by them is little but noise."""
+def _blind(runs: Iterable[Found], count: Sequence[str]) -> list[str]:
+    """Judges that contradict themselves or follow the position: a ranking by them is little but noise."""
     pairs: Counter[str] = Counter()
     agreeing: Counter[str] = Counter()
+    judged: Counter[str] = Counter()
+    led: Counter[str] = Counter()
     for run in runs:
         ids = [prompt.id for prompt in run.job.suite.prompts]
         for judge, rows in _rows(run, count).items():
-            for score in judge_result(rows, ids)[1].values():
+            result, scores = judge_result(rows, ids)
+            judged[judge] += bool(rows)
+            led[judge] += result.led_by_position
+            for score in scores.values():
                 pairs[judge] += score.pairs
                 agreeing[judge] += score.agreeing
-    return [
-        f"{judge} contradicts itself: its two orders agree on {agreeing[judge]} of {pairs[judge]} response pairs"
-        for judge in count
-        if 2 * agreeing[judge] < pairs[judge]
-    ]
+    said = []
+    for judge in count:
+        if 2 * agreeing[judge] < pairs[judge]:
+            share = f"{agreeing[judge]} of {pairs[judge]} response pairs"
+            said.append(f"{judge} contradicts itself: its two orders agree on {share}")
+        elif position_decides(led[judge], judged[judge]):
+            where = f"{led[judge]} of {plural(judged[judge], 'run')}"
+            said.append(f"{judge} follows the position: in {where} one slot wins nearly always, whoever stands there")
+    return said
 
 
 def _of_runs(found: Mapping[Path, Found], sides: Sequence[Side]) -> list[str]:

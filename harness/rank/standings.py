@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,13 @@ RESAMPLES = 2000
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tally:
-    """Outcomes by prompt; `missing` are prompts without a usable verdict."""
+    """Outcomes by prompt, and `points`, the sum of prompt scores; `missing` are prompts without a usable verdict."""
 
     wins: int
     losses: int
     ties: int
     missing: int
+    points: float
 
     @property
     def n(self) -> int:
@@ -33,8 +36,8 @@ class Tally:
 
     @property
     def rate(self) -> float | None:
-        """Wins and half the ties, of all; None where there is none."""
-        return (self.wins + self.ties / 2) / self.n if self.n else None
+        """The win rate as everywhere: the mean prompt score; None where there is none."""
+        return self.points / self.n if self.n else None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,16 +150,25 @@ def _units(field: Field) -> dict[str, int]:
 
 def _tally(counts: NDArray[np.int64], meeting: Meeting) -> Tally:
     wins, losses, ties = counts.tolist()
-    return Tally(wins=wins, losses=losses, ties=ties, missing=meeting.prompts - len(meeting.scores))
+    missing, points = meeting.prompts - len(meeting.scores), fsum(meeting.scores.values())
+    return Tally(wins=wins, losses=losses, ties=ties, missing=missing, points=points)
 
 
 def _tallies(field: Field, pairs: Sequence[Tally]) -> tuple[Tally, ...]:
-    totals = [[0, 0, 0, 0] for _ in field.contestants]
+    each: list[list[Tally]] = [[] for _ in field.contestants]
     for meeting, pair in zip(field.meetings, pairs, strict=True):
-        for who, wins, losses in ((meeting.a, pair.wins, pair.losses), (meeting.b, pair.losses, pair.wins)):
-            for at, more in enumerate((wins, losses, pair.ties, pair.missing)):
-                totals[who][at] += more
-    return tuple(Tally(wins=w, losses=lost, ties=t, missing=m) for w, lost, t, m in totals)
+        each[meeting.a].append(pair)
+        each[meeting.b].append(replace(pair, wins=pair.losses, losses=pair.wins, points=pair.n - pair.points))
+    return tuple(
+        Tally(
+            wins=sum(one.wins for one in own),
+            losses=sum(one.losses for one in own),
+            ties=sum(one.ties for one in own),
+            missing=sum(one.missing for one in own),
+            points=fsum(one.points for one in own),
+        )
+        for own in each
+    )
 
 
 def _doubts(field: Field, found: Ranking, pairs: Sequence[Tally], units: Mapping[str, int]) -> list[str]:
@@ -177,13 +189,22 @@ def _doubts(field: Field, found: Ranking, pairs: Sequence[Tally], units: Mapping
         said.append(f"no usable verdict in {missing} of {asked} comparisons: they count for nobody")
     if field.unusable:
         said.append(f"failed the control pairs over all runs, and do not count: {listed(field.unusable)}")
-    met = {frozenset((meeting.a, meeting.b)) for meeting in field.meetings}
-    never = [
-        f"{a.name} and {b.name}"
-        for i, a in enumerate(field.contestants)
-        for j, b in enumerate(field.contestants)
-        if i < j and frozenset((i, j)) not in met
-    ]
-    if never:
-        said.append(f"never compared with each other, only by way of others: {listed(never, 3)}")
-    return said
+    return [*said, *_never_met(field)]
+
+
+def _never_met(field: Field) -> Iterator[str]:
+    """Pairs without a comparison of their own, apart from those that no chain of comparisons joins either."""
+    from scipy.sparse.csgraph import connected_components
+
+    met = np.zeros((len(field.contestants), len(field.contestants)), dtype=bool)
+    for meeting in field.meetings:
+        met[meeting.a, meeting.b] = met[meeting.b, meeting.a] = bool(meeting.scores)
+    group = connected_components(met, directed=False)[1] if len(met) else []
+    for joined, how in ((True, "only by way of others"), (False, "not even by way of others")):
+        never = [
+            f"{field.contestants[i].name} and {field.contestants[j].name}"
+            for i, j in combinations(range(len(met)), 2)
+            if not met[i, j] and (group[i] == group[j]) == joined
+        ]
+        if never:
+            yield f"never compared with each other, {how}: {listed(never, 3)}"

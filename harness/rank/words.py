@@ -10,21 +10,21 @@ from collections.abc import Iterator, Sequence
 from rich.cells import cell_len, chop_cells, set_cell_size
 
 from harness.rank.standings import Standings
+from harness.report.columns import WIDTH, listing, wrap
 from harness.report.numerals import DASH, in_percent, listed, one_line, percent, plural
 
-WIDTH = 80
 _HEADS = ("strength", "95 %", "win rate", "W–L–T", "leads")
 
 
 def render(found: Standings, *, width: int = WIDTH) -> str:
     """The standings as lines of at most `width` columns (a word longer than that is broken)."""
     blocks = [
-        _wrap(_title(found), width),
-        _wrap(headline(found), width),
+        wrap(_title(found), width),
+        wrap(headline(found), width),
         _table(found, width),
-        _list("neighbours", list(neighbours(found)), width),
-        _list("how to read it", list(_reading(found)), width),
-        _list("what to know", found.notes, width),
+        listing("neighbours", neighbours(found), width),
+        listing("how to read it", _reading(found), width),
+        listing("what to know", found.notes, width),
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -141,6 +141,11 @@ def _reading(found: Standings) -> Iterator[str]:
         f"strength: log-odds of winning, mean 0 (Bradley–Terry; 1 more is {in_percent(even, 100)} % of decisive "
         "comparisons); its interval is by bootstrap over prompts"
     )
+    if any(tally.n and abs(tally.points - tally.wins - tally.ties / 2) > 1e-9 for tally in found.tallies):
+        yield (
+            "win rate: the mean prompt score, which is not wins and half the ties where the verdicts on one prompt "
+            "differ"
+        )
     if found.ranking.apart is not None:
         yield (
             "rank: in brackets the ranks that 95 % leave open, allowing for all pairs at once; leads: share of "
@@ -149,19 +154,3 @@ def _reading(found: Standings) -> Iterator[str]:
     if found.ranking.ties:
         share = found.ranking.ties / (2 + found.ranking.ties)
         yield f"two of equal strength would tie on {in_percent(share, 100)} % of prompts (Davidson)"
-
-
-def _list(title: str, said: Sequence[str], width: int) -> str:
-    return "\n".join([title, *(_wrap(f"  {note}", width, rest="    ") for note in said)]) if said else ""
-
-
-def _wrap(text: str, width: int, *, rest: str = "") -> str:
-    lead = text[: len(text) - len(text.lstrip())]
-    lines, line = [], lead
-    for word in one_line(text).replace(" %", "\N{NO-BREAK SPACE}%").split(" "):
-        for piece in chop_cells(word, width - len(rest)):
-            if line.strip() and cell_len(line) + 1 + cell_len(piece) > width:
-                lines.append(line)
-                line = rest
-            line += f" {piece}" if line.strip() else piece
-    return "\n".join([*lines, line]).replace("\N{NO-BREAK SPACE}", " ")

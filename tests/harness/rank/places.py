@@ -35,11 +35,24 @@ class Place:
         return f"recorded/{path}"
 
     def run(
-        self, a: str, b: str, outcomes: str, *, judge: str = "gpt", name: str | None = None, **options: Any
+        self,
+        a: str,
+        b: str,
+        outcomes: str,
+        *,
+        judge: str = "gpt",
+        name: str | None = None,
+        by_position: bool = False,
+        **options: Any,
     ) -> Path:
-        """The run of a against b, in which a wins, loses or ties ("W", "L", "T"), or no verdict is usable (".")."""
+        """The run of a against b, in which a wins, loses or ties ("W", "L", "T"), or no verdict is usable (".").
+
+        With `by_position` whoever wins is shown first; else no order is known.
+        """
         verdicts = self.folder / f"verdicts-{name or a + b}.jsonl"
         rows = [verdict(i, judge, outcome) for i, outcome in enumerate(outcomes)]
+        if by_position:
+            rows = [row | {"order": f"{row['winner']}_first"} for row in rows]
         write_lines(verdicts, rows)
         out = self.folder / (name or f"{a}-{b}")
         given = Options(

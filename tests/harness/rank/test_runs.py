@@ -100,11 +100,56 @@ def test_two_runs_of_one_pair_are_one_meeting(tmp_path: Path, ranked: Any) -> No
         place.run("b", "c", "WWWLLT"),
     ]
     _, found = ranked(*runs)
-    # By prompt: won, won, split (a tie), lost, lost, a win and a tie (won).
+    # By prompt: won, won, split (a tie), lost, lost, a win and a tie (won, with a score of 3/4).
     assert found["pairs"][0] | {"a": "", "b": "", "told_apart": None} == {
-        "a": "", "b": "", "n": 6, "win_rate": 3.5 / 6, "wins": 3, "losses": 2, "ties": 1, "missing": 0,
+        "a": "", "b": "", "n": 6, "win_rate": 3.25 / 6, "wins": 3, "losses": 2, "ties": 1, "missing": 0,
         "told_apart": None,
     }  # fmt: skip
+
+
+def test_the_win_rate_is_the_mean_prompt_score_and_mirrors_itself(tmp_path: Path, ranked: Any, capsys: Any) -> None:
+    place = Place(tmp_path, 6)
+    runs = [
+        place.run("a", "b", "WWWLLT"),
+        place.run("b", "a", "TTTTTT", name="again"),
+        place.run("b", "c", "WWWLLT"),
+    ]
+    _, found = ranked(*runs)
+    # Against b: three times 3/4, twice 1/4, once 1/2; b besides has 3.5 of 6 against c.
+    a, b = by_name(found)["a"], by_name(found)["b"]
+    assert a["win_rate"] == pytest.approx((3 * 0.75 + 2 * 0.25 + 0.5) / 6, abs=1e-12)
+    assert b["win_rate"] == pytest.approx((6 - 3.25 + 3.5) / 12, abs=1e-12)
+    assert (a["wins"], a["losses"], a["ties"]) == (3, 2, 1)
+    verb.rank_runs(runs, allow_mixed=False, as_json=False)
+    assert "win rate: the mean prompt score" in capsys.readouterr().out
+
+
+def test_who_never_met_is_said_with_whether_others_join_them(tmp_path: Path, ranked: Any) -> None:
+    place = Place(tmp_path, 6)
+    chain = [place.run("a", "b", "WWWLLT"), place.run("b", "c", "WWWLLT")]
+    apart = [chain[0], place.run("c", "d", "WWWLLT")]
+
+    def never(*runs: Path) -> list[str]:
+        return [note for note in ranked(*runs)[1]["notes"] if note.startswith("never compared")]
+
+    (joined,) = never(*chain)
+    assert joined.startswith("never compared with each other, only by way of others: ") and joined.count(" and ") == 1
+    (alone,) = never(*apart)
+    assert alone.startswith("never compared with each other, not even by way of others: ") and "1 more" in alone
+    # A pair without a usable verdict joins nobody.
+    (silent,) = never(*chain[:1], place.run("b", "c", "......", name="silent"))
+    assert "not even by way of others" in silent
+
+
+def test_a_judge_that_follows_the_position_is_named(tmp_path: Path, ranked: Any) -> None:
+    place = Place(tmp_path, 30)
+    pairs = (("a", "b"), ("b", "c"), ("a", "c"))
+    fair = [place.run(x, y, mixed(15, 15)) for x, y in pairs]
+    led = [place.run(x, y, mixed(15, 15), name=f"led-{x}{y}", by_position=True) for x, y in pairs]
+    said = "gpt follows the position: in 3 of 3 runs one slot wins nearly always"
+    assert any(said in note for note in ranked(*led)[1]["notes"])
+    assert not any("follows the position" in note for note in ranked(*fair)[1]["notes"])
+    assert not any("follows the position" in note for note in ranked(*fair[:2], led[2])[1]["notes"])
 
 
 def test_contestants_are_told_apart_by_what_answered_not_by_spec(
