@@ -255,7 +255,8 @@ def gather(
 ) -> tuple[list[R], list[Problem]]:
     """Every record of a JSONL file, and every problem with it.
 
-    A repeated key is a problem, or with `last_wins` (a run's own journal) replaces the earlier line.
+    A repeated key is a problem, or with `last_wins` (a run's own journal) replaces the earlier line. A file that is
+    another kind of thing altogether is one problem, not one a line.
     """
     records: dict[Hashable, R] = {}
     lines: dict[Hashable, int] = {}
@@ -277,7 +278,28 @@ def gather(
             continue
         problems += [Problem(path=str(path), line=number, what=what) for what in (check(record) if check else ())]
         records[key], lines[key] = record, number
+    if problems and not last_wins:
+        problems = _something_else(path, model, read_any=bool(records)) or problems
     return list(records.values()), problems
+
+
+def _something_else(path: Path, model: type[Record], *, read_any: bool) -> list[Problem]:
+    """What a file is that holds no lines, or records of another kind; nothing where it only has problems."""
+    values = [value for _, value in read_lines(path)]
+    objects = [value for value in values if isinstance(value, dict)]
+    first = next(line.strip() for line in read_text(path).split("\n") if line.strip())
+    # A torn first line begins like an object; a list of objects may end in a line that is one.
+    if not isinstance(values[0], dict) and not first.startswith('{"') and 10 * len(objects) <= len(values):
+        what = f"is no JSON Lines file: its first line is {_short(first)}; {WAY_OUT[model]}"
+        return [Problem(path=str(path), what=what)]
+    if read_any or not objects:
+        return []
+    kinds = {kind_of(value) for value in objects}
+    kind = kinds.pop()
+    # What has no telling key is taken for prompts, and may as well be the right kind without a key.
+    if kinds or kind is model or (kind is PromptRecord and not {"prompt", "turns"} & objects[0].keys()):
+        return []
+    return [Problem(path=str(path), what=f"holds {NAMES[kind]}, where {NAMES[model]} belong; {WAY_OUT[model]}")]
 
 
 def read(path: Path, model: type[R], *, last_wins: bool = False) -> list[R]:
@@ -304,3 +326,22 @@ def kind_of(value: Mapping[str, Any]) -> type[Record]:
     if {"response", "responses"} & keys:
         return ResponseRecord
     return PromptRecord
+
+
+NAMES: Mapping[type[Record], str] = {
+    JudgmentRecord: "judgments",
+    PredictionRecord: "predictions",
+    PreferenceRecord: "preference pairs",
+    PromptRecord: "prompts",
+    ResponseRecord: "responses",
+    ScoreRecord: "scores",
+}
+# What to give instead. Predictions are read where any of three kinds may stand, and nothing told which was meant.
+WAY_OUT: Mapping[type[Record], str] = {
+    JudgmentRecord: "give the run's folder or its judgments.jsonl",
+    PredictionRecord: "give a run's folder, or a file of judgments, scores or predictions",
+    PreferenceRecord: "give a file of preference pairs",
+    PromptRecord: "give a prompts file",
+    ResponseRecord: "give a run's responses.jsonl or another responses file",
+    ScoreRecord: "give a scores file",
+}
