@@ -44,12 +44,6 @@ def resampled_means(values: Array, rng: np.random.Generator, resamples: int = RE
     return means
 
 
-def percentile_interval(means: Array, level: float = 0.95) -> tuple[float, float]:
-    """The middle `level` of resampled means (Efron & Tibshirani 1993, ch. 13)."""
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
 def bca_interval(values: Array, means: Array, level: float = 0.95) -> tuple[float, float] | None:
     """The bias-corrected and accelerated interval of the mean of `values` (n,) from its resampled `means`.
 

@@ -23,8 +23,6 @@ Method = Literal["student", "cluster-robust", "constant-bounded"]
 NeededFor = Literal["power", "certainty", "no-difference"]
 ALPHA = 0.05
 POWER = 0.8
-# Standard deviations of a difference per prompt that comparisons of language models have (pairwise, accuracy).
-USUAL_SD = (0.35, 0.5)
 _Z = float(ndtri(1 - ALPHA))
 
 
@@ -120,11 +118,6 @@ def prompts_needed(sd: float, margin: float) -> int:
 def prompts_decisive(sd: float, margin: float) -> int:
     """Prompts from which on no outcome is inconclusive: the bounds are less than a margin apart, (2 z sd / margin)²."""
     return _ceil((2 * _Z * _positive(sd) / _positive(margin)) ** 2)
-
-
-def margin_cost(margin: float, sds: tuple[float, float] = USUAL_SD) -> tuple[int, int]:
-    """How many prompts a margin needs, with the standard deviations that differences usually have: (least, most)."""
-    return prompts_needed(sds[0], margin), prompts_needed(sds[1], margin)
 
 
 def _positive(value: float) -> float:

@@ -129,7 +129,7 @@ def mean_needed(effect: float, sd: float, *, power: float = 0.8, alpha: float = 
     """The prompts that show a mean of `effect` with a two-sided Student test, scores varying by `sd`.
 
     n = ((t(1 − α/2) + t(power)) sd / effect)², n in its own quantiles (Cohen 1988, ch. 2). For two runs on the same
-    prompts `sd` is that of the prompts' differences (`sd_of_difference`) and `effect` the mean difference.
+    prompts `sd` is that of the prompts' differences and `effect` the mean difference.
     """
     _check(effect=effect, power=power, alpha=alpha)
     _spread(sd)
@@ -140,28 +140,6 @@ def mean_needed(effect: float, sd: float, *, power: float = 0.8, alpha: float = 
         middle = (low + high) // 2
         low, high = (low, middle) if visible_difference(sd, middle, power, alpha) <= effect else (middle + 1, high)
     return low
-
-
-def mean_visible(n: int, sd: float, *, power: float = 0.8, alpha: float = 0.05) -> float | None:
-    """The smallest mean (or mean of paired differences) that n prompts show; None where n < 2."""
-    _check(effect=None, power=power, alpha=alpha)
-    return visible_difference(_spread(sd), n, power, alpha) if n >= 2 else None
-
-
-def sd_of_difference(sd_a: float, sd_b: float, correlation: float) -> float:
-    """The standard deviation of the difference of two scores of one prompt: √(a² + b² − 2 r a b)."""
-    if not -1 <= correlation <= 1:
-        raise ValueError(f"a correlation lies between -1 and 1, found {correlation:g}")
-    return math.sqrt(max(0.0, _spread(sd_a) ** 2 + _spread(sd_b) ** 2 - 2 * correlation * sd_a * sd_b))
-
-
-def noninferiority_needed(margin: float, sd: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
-    """The prompts that show "not worse by the margin" of two equals: ((z(1 − α) + z(power)) sd / margin)², rounded up.
-
-    One-sided (Julious 2004, 10.1002/sim.1783); `sd` is that of the prompts' differences.
-    """
-    _check(effect=margin, power=power, alpha=alpha)
-    return max(2, math.ceil((float(ndtri(1 - alpha) + ndtri(power)) * _spread(sd) / margin) ** 2))
 
 
 def upper_sd(sd: float, n: int, level: float = 0.8, most: float = LARGEST_SD) -> float:

@@ -19,7 +19,7 @@ SEED = 20261121
 GATE_DRAWS = 50_000
 
 
-def test_sizes(folder: Path) -> Section:
+def sizes_of_tests(folder: Path) -> Section:
     """Every test at 5 % where nothing differs: one row a test and case, one figure an n."""
     rows: dict[tuple[str, str], list[sizes.Size]] = defaultdict(list)
     for found in sizes.sizes(SEED, runs=8000, slower=1):
@@ -28,7 +28,7 @@ def test_sizes(folder: Path) -> Section:
         title="False alarms of every test at 5 %",
         how=f"Per cent, where nothing differs, for n of {', '.join(map(str, sizes.NS))} (a case that needs more "
         "prompts begins later). Exact McNemar, mid-p and Fisher by enumeration, the others simulated; bounds allow "
-        "three standard errors of the simulation. `python -m tests.bench test_sizes`.",
+        "three standard errors of the simulation. `python -m tests.bench sizes_of_tests`.",
         rows=tuple(_size_row(test, case, cells) for (test, case), cells in rows.items()),
     )
 
@@ -130,4 +130,4 @@ def bootstrap(folder: Path) -> Section:
     )
 
 
-ALL = (interval_coverage, test_sizes, gate_size, gate_power, stopping_early, bootstrap)
+ALL = (interval_coverage, sizes_of_tests, gate_size, gate_power, stopping_early, bootstrap)

@@ -47,7 +47,7 @@ def test_runs_of_other_contestants_are_not_counted_as_one(biased, tmp_path):
     env = environment(tmp_path)
     other = world(tmp_path, 30, better=0.2, judges="[control/longest]")
     assert harness("run", other, "--out", tmp_path / "run", env=env).code == 0
-    with pytest.raises(InputError, match=r"its candidate is not that of .*analyze each alone"):
+    with pytest.raises(InputError, match=r"its candidate is not that of .*take each alone"):
         several.together([biased / "run", tmp_path / "run"], equivalence=0.05)
 
 

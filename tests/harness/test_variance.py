@@ -149,7 +149,8 @@ def test_verdicts_that_never_differ_are_said_to_be_equal():
 def test_its_json_holds_no_nan():
     for rows in (judged(40, 2, judges=("a", "b")), judged(3, 2), judged(12, 1)):
         found = split(rows, sorted({row.judge for row in rows}))
-        json.dumps(found.as_json(), allow_nan=False)
+        value = found.as_json()
+        assert json.loads(json.dumps(value, allow_nan=False)) == value
 
 
 def test_a_repeat_number_out_of_all_proportion_costs_no_memory():

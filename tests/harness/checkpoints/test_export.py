@@ -12,15 +12,19 @@ from harness.errors import InputError
 from tests.command import environment, harness
 from tests.harness.checkpoints.shelves import adapter, made, whole
 
-SECRET = "/home/somebody/secret place"
+
+@pytest.fixture
+def secret(tmp_path):
+    """A folder of this machine, as it stands in what training writes."""
+    return tmp_path / "somebody" / "secret place"
 
 
 @pytest.fixture
-def soup(tmp_path):
+def soup(tmp_path, secret):
     """An adapter's saved step with everything that training leaves beside it, and paths wherever one can stand."""
     folder = adapter(tmp_path / "checkpoints" / "soup-bb" / "checkpoint-5")
-    (folder / "adapter_config.json").write_text(json.dumps({"r": 4, "base_model_name_or_path": f"{SECRET}/base"}))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"name_or_path": f"{SECRET}/tok", "eos_token": "x"}))
+    (folder / "adapter_config.json").write_text(json.dumps({"r": 4, "base_model_name_or_path": f"{secret}/base"}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"name_or_path": f"{secret}/tok", "eos_token": "x"}))
     for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", "history.json", "loss.png"):
         (folder / name).write_text("private")
     (folder / "training_index.npz").write_text("what users wrote")
@@ -29,10 +33,10 @@ def soup(tmp_path):
         (folder / name / "events").write_text("private")
     manifest = made(
         folder,
-        base=Base(spec=f"hf/{SECRET}/base", sha256="b" * 64),
+        base=Base(spec=f"hf/{secret}/base", sha256="b" * 64),
         state={"optimizer.pt": "0" * 64},
-        recipe={"base": f"hf/{SECRET}/base", "data": {"held_out": ["../../suites/in.jsonl", "C:\\Users\\me\\a.jsonl"]}},
-        git={"commit": "abc", "root": f"{SECRET}/repo"},
+        recipe={"base": f"hf/{secret}/base", "data": {"held_out": ["../../suites/in.jsonl", "C:\\Users\\me\\a.jsonl"]}},
+        git={"commit": "abc", "root": f"{secret}/repo"},
     )
     checkpoint.write(folder, manifest)
     return folder

@@ -115,7 +115,8 @@ def test_a_base_that_lies_elsewhere_is_the_same_base(base, lora, tmp_path):
 def test_an_adapter_from_elsewhere_is_tried_on_what_is_given(base, tmp_path):
     adapter = tiny.adapter(tmp_path / "foreign", base)
     (adapter / "manifest.json").write_text('{"kind": "Deployment", "name": "x"}')
-    load(tiny.checkpoint(tmp_path / "other", seed=5), adapter, CPU)
+    model, _ = load(tiny.checkpoint(tmp_path / "other", seed=5), adapter, CPU)
+    assert any("lora_A" in name for name, _ in model.named_parameters())
 
 
 def test_an_adapter_alone_is_no_model(lora):

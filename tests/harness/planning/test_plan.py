@@ -248,4 +248,5 @@ def test_nothing_is_written(tmp_path, suite, env):
 
 
 def test_json_has_no_number_that_is_none(suite, env):
-    json.dumps(planned(suite, "--effect", 0.000001, env=env), allow_nan=False)
+    value = planned(suite, "--effect", 0.000001, env=env)
+    assert json.loads(json.dumps(value, allow_nan=False)) == value and value["effect"] == 0.000001

@@ -10,6 +10,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping
@@ -54,6 +55,19 @@ def steady() -> Loopback:
 def wavering(share: float = 0.2) -> Loopback:
     """A judge that says anything on a share of its calls, though its temperature is 0."""
     return Loopback(policy=policy.wavering(judge, share))
+
+
+def answering() -> Loopback:
+    """One address for two contestants, openai/good and anthropic/poor, and for the judge who tells them apart."""
+
+    def says(request: dict[str, Any]) -> Any:
+        if "<<<ANSWER A>>>" in json.dumps(request):
+            return judge(request)
+        number = re.findall(r"\d+", policy.texts(request)[-1])[0]
+        good, poor = f"Dish {number} simmers slowly with onions and rests.", f"Dish {number} is cooked."
+        return good if request["model"] == "good" else poor
+
+    return Loopback(policy=says)
 
 
 def finished(tmp_path: Path, server: Loopback, n: int = 24, *, judges: str = "[openai/judge]", **more: Any) -> Path:

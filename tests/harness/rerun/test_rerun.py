@@ -1,7 +1,6 @@
 """`harness rerun`: really asked again, with new seeds; gone on with where it broke off; honest in what it says."""
 
 import json
-import re
 import signal
 import subprocess
 import time
@@ -9,7 +8,7 @@ import time
 import pytest
 
 from tests.command import command, environment, world
-from tests.harness.rerun.made import again, contents, finished, harness, manifest, steady, wavering
+from tests.harness.rerun.made import again, answering, contents, finished, harness, manifest, steady, wavering
 from tests.harness.test_run import interruptible, judge
 from tests.loopback import policy
 from tests.loopback.faults import Fault
@@ -212,14 +211,7 @@ def test_resume_goes_on_with_a_rerun_and_keeps_its_nonce(tmp_path):
 
 
 def test_models_that_answer_are_asked_again_too(tmp_path):
-    def both(request):
-        if "<<<ANSWER A>>>" in json.dumps(request):
-            return judge(request)
-        number = re.findall(r"\d+", policy.texts(request)[-1])[0]
-        poor, good = f"Dish {number} is cooked.", f"Dish {number} simmers slowly with onions and rests."
-        return good if request["model"] == "good" else poor
-
-    with Loopback(policy=both) as server:
+    with answering() as server:
         env = environment(tmp_path, server.url)
         arguments = ("--candidate", "openai/good", "--baseline", "anthropic/poor", "--out", tmp_path / "run")
         assert harness("run", world(tmp_path, 8), *arguments, env=env).code == 0

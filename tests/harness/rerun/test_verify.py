@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.command import environment, world
-from tests.harness.rerun.made import contents, differences, edit, finished, harness, manifest, steady, verify
+from tests.harness.rerun.made import answering, contents, differences, edit, finished, harness, manifest, steady, verify
 from tests.harness.test_run import judge
-from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
 from tests.published import lines, write_lines
@@ -170,14 +169,7 @@ def test_an_incomplete_run_is_verified_as_far_as_it_goes(tmp_path):
 
 
 def test_answers_of_a_model_are_held_against_the_cache_and_nobody_is_asked(tmp_path):
-    def both(request):
-        if "<<<ANSWER A>>>" in json.dumps(request):
-            return judge(request)
-        number = re.findall(r"\d+", policy.texts(request)[-1])[0]
-        poor, good = f"Dish {number} is cooked.", f"Dish {number} simmers slowly with onions and rests."
-        return good if request["model"] == "good" else poor
-
-    with Loopback(policy=both) as server:
+    with answering() as server:
         env = environment(tmp_path, server.url)
         arguments = ("--candidate", "openai/good", "--baseline", "anthropic/poor", "--out", tmp_path / "run")
         assert harness("run", world(tmp_path, 6), *arguments, env=env).code == 0

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.power import normal_power
 
-from harness.stats.noninferiority import margin_cost, noninferiority, prompts_decisive, prompts_needed
+from harness.stats.noninferiority import noninferiority, prompts_decisive, prompts_needed
 from tests.bench import gate
 
 BOTH = (-1.0, 1.0)
@@ -162,8 +163,16 @@ def test_the_number_of_prompts_is_the_textbooks(sd, margin):
 
 
 def test_what_margins_cost_is_what_the_readme_says():
-    assert margin_cost(0.03) == (842, 1718)
-    assert margin_cost(0.1) == (76, 155)
+    # With the standard deviations that differences usually have, of win rates and of right answers.
+    assert [prompts_needed(sd, 0.03) for sd in (0.35, 0.5)] == [842, 1718]
+    assert [prompts_needed(sd, 0.1) for sd in (0.35, 0.5)] == [76, 155]
+
+
+@pytest.mark.parametrize("sd", [0.35, 0.5])
+def test_the_number_of_prompts_is_the_first_with_that_power_by_statsmodels(sd):
+    n = prompts_needed(sd, 0.03)
+    reached = [normal_power(0.03 / sd, m, 0.05, alternative="larger") for m in (n - 1, n)]
+    assert reached[0] < 0.8 <= reached[1]
 
 
 def test_the_number_that_decides_is_more_than_there_is():
