@@ -24,7 +24,7 @@ def together(paths: Sequence[Path], *, equivalence: float) -> Report:
     things. Incomplete runs, their control verdicts and their unscored prompts count as in each run alone.
     """
     runs = {path: find(path) for path in paths if path.is_dir()}
-    _same_comparison(runs)
+    same_comparison(runs)
     records: dict[Any, JudgmentRecord] = {}
     origin: dict[Any, Path] = {}
     problems: list[Problem] = []
@@ -32,7 +32,7 @@ def together(paths: Sequence[Path], *, equivalence: float) -> Report:
         for record in runs[path].judgments if path in runs else read(path, JudgmentRecord):
             key = record.key()
             if key in records:
-                what = f"the judgment {_named(key)} stands already in {origin[key]}; keep one of them"
+                what = f"the judgment {named(key)} stands already in {origin[key]}; keep one of them"
                 problems.append(Problem(path=str(path), what=what))
             records[key], origin[key] = record, path
     if problems:
@@ -40,7 +40,7 @@ def together(paths: Sequence[Path], *, equivalence: float) -> Report:
     return _report_of_records(list(records.values()), paths, equivalence, list(runs.values()))
 
 
-def _same_comparison(runs: Mapping[Path, Found]) -> None:
+def same_comparison(runs: Mapping[Path, Found]) -> None:
     """Raise InputError where two runs compared other contestants, or asked other texts under one id."""
     first: tuple[Path, Found] | None = None
     for path, found in runs.items():
@@ -49,16 +49,16 @@ def _same_comparison(runs: Mapping[Path, Found]) -> None:
             continue
         for what in ("candidate", "baseline"):
             if found.manifest["fingerprints"].get(what) != first[1].manifest["fingerprints"].get(what):
-                said = f"its {what} is not that of {first[0]}; other comparisons are not one: analyze each alone"
+                said = f"its {what} is not that of {first[0]}; other comparisons are not one: take each alone"
                 raise InputError([Problem(path=str(path), what=said)])
         known = {prompt.id: prompt.turns for prompt in first[1].job.suite.prompts}
         for prompt in found.job.suite.prompts:
             if known.get(prompt.id, prompt.turns) != prompt.turns:
-                said = f"prompt {prompt.id!r} has another text than in {first[0]}; analyze each alone"
+                said = f"prompt {prompt.id!r} has another text than in {first[0]}; take each alone"
                 raise InputError([Problem(path=str(path), what=said)])
 
 
-def _named(key: Iterable[Any]) -> str:
+def named(key: Iterable[Any]) -> str:
     return "(" + ", ".join(str(part) for part in key if part is not None) + ")"
 
 

@@ -117,6 +117,50 @@ def llmbar_records(subset: str, evaluator: str, strategy: str) -> list[dict[str,
     return records
 
 
+def llmbar_judgments(subset: str) -> list[dict[str, Any]]:
+    """Every evaluator's decisions and the gold label as a judge of its own; the candidate is output 1."""
+    rows = lines(DATA / "llmbar" / subset / "decisions.jsonl")
+    winners = {"1": "candidate", "2": "baseline"}
+    records = [
+        {
+            "id": row["index"],
+            "judge": f"{row['evaluator']}/{row['strategy']}",
+            "order": "baseline_first" if row["swap"] else "candidate_first",
+            "winner": winners.get(str(row["winner"])),
+            "status": "ok" if row["winner"] is not None else "invalid_parse",
+            "reply": row["completion"],
+        }
+        for row in rows
+    ]
+    gold = {row["index"]: winners[str(row["label"])] for row in rows}
+    return records + [{"id": place, "judge": "human/gold", "winner": winner} for place, winner in gold.items()]
+
+
+def faireval_judgments() -> list[dict[str, Any]]:
+    """The evaluators' decisions and the human verdicts, ties among them; the candidate is ChatGPT."""
+    folder = DATA / "faireval"
+    winners = {"gpt35": "candidate", "vicuna-13b": "baseline"}
+    records = [
+        {
+            "id": row["question_id"],
+            "judge": f"{row['evaluator']}/{row['strategy']}",
+            "order": "candidate_first" if row["shown_first"] == "gpt35" else "baseline_first",
+            "winner": winners.get(row["winner"]),
+            "status": "ok" if row["winner"] in winners else "invalid_parse",
+            "category": row["category"],
+            "reply": row["completion"],
+        }
+        for row in lines(folder / "llm_decisions_from_llmbar.jsonl")
+    ]
+    said = (folder / "review_gpt35_vicuna-13b_human.txt").read_text(encoding="utf-8").split()
+    human = {"CHATGPT": "candidate", "VICUNA13B": "baseline", "TIE": "tie"}
+    questions = lines(folder / "question.jsonl")
+    return records + [
+        {"id": row["question_id"], "judge": "human/faireval", "winner": human[word], "category": row["category"]}
+        for row, word in zip(questions, said, strict=True)
+    ]
+
+
 def write_lines(path: Path, records: list[dict[str, Any]]) -> Path:
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return path
