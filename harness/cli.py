@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness import __version__
-from harness.commands import cache, check, checkpoints, compare, plan, rank, rerun
-from harness.commands.options import Concurrency, Json, MaxCost
+from harness.commands import agree, audit_judge, cache, check, checkpoints, compare, judge, plan, rank, rerun
+from harness.commands.options import Concurrency, Json, JudgeMode, JudgeTemplate, MaxCost, PanelRule
+from harness.commands.options import judge_mode as mode_of
+from harness.commands.options import panel_rule as rule_of
 from harness.errors import HarnessError, InputError
 
 if TYPE_CHECKING:
@@ -61,6 +63,9 @@ def run(
     repeats: Annotated[int | None, typer.Option(min=1, help="Generations a prompt.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only N prompts, drawn by category.")] = None,
     seed: Annotated[int | None, typer.Option(help="The run's seed (default: the suite's).")] = None,
+    judge_mode: JudgeMode = None,
+    judge_template: JudgeTemplate = None,
+    panel: PanelRule = None,
     concurrency: Concurrency = 32,
     as_json: Json = False,
     fail_on_leakage: FailOnLeakage = False,
@@ -78,6 +83,9 @@ def run(
         candidate=candidate,
         baseline=baseline,
         judges=tuple(judge or ()),
+        judge_mode=mode_of(judge_mode),
+        judge_template=judge_template,
+        panel=rule_of(panel),
         repeats=repeats,
         limit=limit,
         seed=seed,
@@ -141,6 +149,7 @@ def analyze(
     raise typer.Exit(code)
 
 
+app.command()(agree.agree)
 app.command()(compare.compare)
 app.command()(check.check)
 app.command()(plan.plan)
@@ -200,6 +209,8 @@ def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> 
     return replace(spec, kind="reward" if kind == "reward" else "hf", rest=rest, folder=Path())
 
 
+app.command("judge")(judge.judge_with(resolve_recipe))
+app.command("audit-judge")(audit_judge.audit_judge_with(resolve_recipe))
 app.command("rank")(rank.rank_with(resolve_recipe))
 
 

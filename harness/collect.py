@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness.figures import panel_of
 from harness.folder import MANIFEST, as_json, read_manifest, write_whole
 from harness.job import Job, from_manifest
 from harness.leakage import guard
 from harness.models.spec import Spec
+from harness.panel import Panel
 from harness.records import JudgmentRecord, ResponseRecord
 from harness.report.data import Comparison, Control, Report, Side
 from harness.run import (
@@ -192,6 +194,13 @@ def summary_of(found: Found, *, complete: bool) -> Summary:
         gold=job.suite.panel_gold,
         criteria=job.suite.criteria or CRITERIA,
     )
+
+
+def panel_in(found: Found) -> Panel:
+    """How the judges of a run become one."""
+    suite = found.job.suite
+    clusters = {prompt.id: prompt.cluster for prompt in suite.prompts if prompt.cluster is not None}
+    return panel_of(suite.panel, suite.panel_gold, found.judgments, [p.id for p in suite.prompts], clusters)
 
 
 def control_rights(found: Found) -> dict[str, list[bool | None]]:

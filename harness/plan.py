@@ -112,14 +112,14 @@ def control_pairs(
             damage = DAMAGES[(place + turn) % len(DAMAGES)]
             # A generator of its own for each: what is missing elsewhere must not change this one.
             own = seeded(seed, "damage", prompt.id, role, damage)
-            damaged = _damage(damage, prompt, role, prompts, responses, own)
+            damaged = damaged_copy(damage, prompt, role, prompts, responses, own)
             whole = responses.get((prompt.id, role))
             if whole is not None and damaged is not None:
                 pairs.append(ControlPair(prompt=prompt, role=role, damage=damage, whole=whole, damaged=damaged))
     return tuple(pairs)
 
 
-def _damage(
+def damaged_copy(
     damage: str,
     prompt: Prompt,
     role: str,
@@ -127,8 +127,12 @@ def _damage(
     responses: Mapping[tuple[str, str], Texts],
     rng: random.Random,
 ) -> Texts | None:
+    """A visibly worse copy of a response; None where there is none, or where this damage would not show.
+
+    Beside an empty response another prompt's answer is no worse.
+    """
     whole = responses.get((prompt.id, role))
-    if whole is None:
+    if whole is None or not any(text.strip() for text in whole):
         return None
     if damage == "shuffled":
         return shuffled(whole, rng)

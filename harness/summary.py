@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from harness.audit.standing import JudgeStanding, standings
 from harness.criteria import Graded, graded
 from harness.decision import ControlCount, Decision, clustered_decision, control_counts, counting, decide
 from harness.figures import (
@@ -87,7 +88,8 @@ class Summary:
     `n_judgments` counts judgment records, `identical` comparisons whose responses were the same text (ties without a
     call), `notes` are sentences on what may be wrong, missing or not comparable. `leakage` is None where no training
     data are known, `clustered` where no two prompts share a cluster, `stopped` where the run was to ask all prompts,
-    `variance` where one judge ruled once. `criteria` are the grades beside the verdicts, by judge and criterion.
+    `variance` where one judge ruled once. `criteria` are the grades beside the verdicts, by judge and criterion;
+    `standings` what each judge owes to place, order and length.
     """
 
     n_prompts: int
@@ -114,6 +116,7 @@ class Summary:
     rule: Rule = "majority"
     gold: str | None = None
     criteria: Mapping[str, Mapping[str, Graded]] = field(default_factory=dict)
+    standings: Mapping[str, JudgeStanding] = field(default_factory=dict)
 
     @property
     def deciding(self) -> Result | None:
@@ -159,6 +162,7 @@ class Summary:
             "identical": self.identical,
             "statuses": {name: dict(counts) for name, counts in self.statuses.items()},
             "length": {name: {"longer": v.longer, "decisive": v.decisive} for name, v in self.lengths.items()},
+            "judging": {name: found.as_json() for name, found in self.standings.items()},
             "notes": list(self.notes),
         }
 
@@ -237,6 +241,7 @@ def summarize(
         rule=rule,
         gold=gold,
         criteria=graded(judgments, judges, criteria),
+        standings=standings(by_judge, clusters),
     )
 
 

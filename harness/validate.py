@@ -9,7 +9,7 @@ from typing import Any
 from harness import suite as suites
 from harness.errors import InputError, Problem
 from harness.leakage.examples import turns_of
-from harness.records import PromptRecord, gather, kind_of, read_lines
+from harness.records import JudgmentRecord, PromptRecord, gather, kind_of, read_lines
 from harness.yamlfile import load_yaml
 
 RECIPE_KINDS = ("pretrain", "sft", "dpo", "reward", "encoder")
@@ -33,7 +33,7 @@ def problems_in(path: Path, check_recipe: Callable[[Path], Any]) -> list[Problem
 def _jsonl(path: Path) -> list[Problem]:
     first = next((value for _, value in read_lines(path) if isinstance(value, dict)), None)
     if first is None:
-        found = [value for _, value in read_lines(path) if isinstance(value, Problem)]
+        found = gather(path, JudgmentRecord)[1]
         return found or [Problem(path=str(path), what="is empty; it needs at least one JSON object a line")]
     if "id" not in first and _trains(first):
         return _training(path)

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from harness.collect import Found, control_rights, find, is_complete, notes_of
+from harness.collect import Found, control_rights, find, is_complete, notes_of, panel_in
 from harness.contrast.measured import Facts, Named, Side, Yardstick
 from harness.decision import control_counts, counting, is_blind
 from harness.errors import InputError, Problem
 from harness.figures import judge_result, panel_votes
 from harness.folder import read_manifest
 from harness.job import Job
+from harness.panel import MAJORITY, Panel
 from harness.records import (
     NAMES,
     WAY_OUT,
@@ -34,7 +35,6 @@ from harness.records import (
 )
 from harness.report.numerals import listed, plural
 from harness.run import UNANSWERED
-from judges.panel import SCORE
 from judges.types import Prompt, Sampling
 
 Scores = dict[str, dict[str, float]]
@@ -83,7 +83,8 @@ def of_run(path: Path, found: Found) -> Side:
     counts = control_counts(control_rights(found))
     unusable = tuple(judge for judge in found.judges if judge in counts and not counts[judge].usable)
     ids = [prompt.id for prompt in prompts]
-    scored = _pairwise(found.judgments, ids, found.judges, counting(found.judges, unusable))
+    count = counting(found.judges, unusable, found.job.suite.panel_gold)
+    scored = _pairwise(found.judgments, ids, found.judges, count, panel_in(found))
     return Side(
         path=path,
         kind="pairwise",
@@ -107,7 +108,7 @@ def _leaked(found: Found) -> list[str]:
 
 def _run_facts(found: Found, unusable: tuple[str, ...], blind: tuple[str, ...]) -> Facts:
     job, prompts, known = found.job, found.job.suite.prompts, found.manifest.get("fingerprints", {})
-    count = counting(found.judges, unusable)
+    count = counting(found.judges, unusable, job.suite.panel_gold)
     asked = [spec.text for spec in job.judges if spec.kind != "recorded"]
     templates = {name: known.get(f"template of {name}", known.get(name)) for name in asked}
     return Facts(
@@ -162,6 +163,8 @@ def _settings(job: Job) -> dict[str, str]:
         "orders": job.suite.orders,
         "sampling": _shown(job.suite.sampling),
         "judge sampling": _shown(job.suite.judge_sampling),
+        **({"panel": job.suite.panel} if job.suite.panel != "majority" else {}),
+        **({"panel weighed by": job.suite.panel_gold} if job.suite.panel_gold is not None else {}),
         "samples a prompt": f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}",
     }
 
@@ -201,7 +204,11 @@ class _Scored:
 
 
 def _pairwise(
-    records: Sequence[JudgmentRecord], ids: Sequence[str], judges: Sequence[str], count: Sequence[str]
+    records: Sequence[JudgmentRecord],
+    ids: Sequence[str],
+    judges: Sequence[str],
+    count: Sequence[str],
+    panel: Panel = MAJORITY,
 ) -> _Scored:
     rows: dict[str, list[JudgmentRecord]] = {judge: [] for judge in judges}
     for record in records:
@@ -211,8 +218,8 @@ def _pairwise(
     blind = tuple(judge for judge in count if is_blind(results[judge][0]))
     if len(count) < 2:
         return _Scored(by_judge=by_judge, scores=dict(by_judge[count[0]]) if count else {}, blind=blind)
-    votes = panel_votes([results[judge][1] for judge in count], ids)
-    scores = {prompt: SCORE[vote.outcome] for prompt, vote in votes.items()}
+    votes = panel_votes([results[judge][1] for judge in count], ids, panel)
+    scores = {prompt: vote.score for prompt, vote in votes.items()}
     return _Scored(by_judge=by_judge, scores=scores, blind=blind)
 
 

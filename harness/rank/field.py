@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 
-from harness.collect import Found, control_rights, find, is_complete
+from harness.collect import Found, control_rights, find, is_complete, panel_in
 from harness.contrast.comparable import mixed, other_prompts
 from harness.contrast.measured import Side
 from harness.contrast.reading import of_run
@@ -153,7 +153,8 @@ def _field(
         for judge, values in control_rights(run).items():
             rights[judge] += values
     unusable = tuple(judge for judge, count in control_counts(rights).items() if not count.usable)
-    count = counting(judges, unusable)
+    gold = next((run.job.suite.panel_gold for run in found.values() if run.job.suite.panel_gold is not None), None)
+    count = counting(judges, unusable, gold)
     open_ends = [str(path) for path, run in found.items() if not is_complete(run)]
     first = next(iter(found.values())).job.suite
     return Field(
@@ -185,7 +186,7 @@ def _meetings(runs: Iterable[Found], keys: Sequence[Key], count: Sequence[str]) 
         ids = [prompt.id for prompt in run.job.suite.prompts]
         asked[pair] |= set(ids)
         rows = _rows(run, [judge for judge in count if judge in run.judges])
-        for prompt, score in (deciding_scores(rows, ids) if rows else {}).items():
+        for prompt, score in (deciding_scores(rows, ids, panel_in(run)) if rows else {}).items():
             scores[pair][prompt].append(1 - score if turned else score)
     return tuple(
         Meeting(a=a, b=b, scores={p: fmean(sorted(s)) for p, s in scores[a, b].items()}, prompts=len(asked[a, b]))

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from harness.criteria import Graded
 from harness.figures import Result
+from harness.report import judging
 from harness.report.numerals import one_line, p_value, plural, span
 from harness.stopping import ALPHA, Stopping
 from harness.summary import Summary
@@ -23,6 +24,7 @@ def sections(summary: Summary) -> list[Section]:
         ("prompts in clusters", list(_clusters(summary))),
         ("exact intervals", list(_exact(summary))),
         ("grades beside the verdict", list(_grades(summary))),
+        (judging.TITLE, judging.section(summary)),
         ("where the spread comes from", summary.variance.sentences() if summary.variance is not None else []),
     ]
     return [section for section in found if section[1]]

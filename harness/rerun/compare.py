@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from harness.collect import find, is_complete, summary_of
+from harness.collect import find, is_complete, panel_in, summary_of
 from harness.decision import Decision
 from harness.figures import deciding_scores, outcome_of
 from harness.records import JudgmentRecord
@@ -129,7 +129,7 @@ def ran(path: Path) -> Ran:
         reason=summary.reason,
         complete=complete,
         estimate=summary.deciding.estimate if summary.deciding else None,
-        scores=deciding_scores(by_judge, ids) if by_judge else {},
+        scores=deciding_scores(by_judge, ids, panel_in(found)) if by_judge else {},
         counting=summary.counting,
     )
 

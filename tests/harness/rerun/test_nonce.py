@@ -11,8 +11,8 @@ from harness.models.keys import cache_key
 from harness.models.meter import Meter
 from harness.rerun.again import rerun_job
 from harness.suite import load
+from judges import template
 from judges.build import Wanted, build
-from judges.template import load
 from judges.types import Presentation, Prompt, Reply, Sampling
 from tests.command import world
 from tests.scripted import ScriptedModel
@@ -25,7 +25,7 @@ KEY = "20244ea3f5ebcba46cb2611dd47a299bac189818aa6acd1a78ecbfd968a24a2d"
 
 def asked_of_judge(**more):
     model = ScriptedModel([Reply(text="hm"), Reply(text='{"winner": "A"}')])
-    asking = {"asked": model, "sampling": Sampling(max_tokens=9), "template": load()}
+    asking = {"asked": model, "sampling": Sampling(max_tokens=9), "template": template.load()}
     judge = build("openai", Wanted(name="openai/m", rest="m", **asking, **more))
     asyncio.run(judge.judge(Presentation(prompt=PROMPT, a=("leek",), b=("rock",)), rng=random.Random(0)))
     return model
