@@ -103,6 +103,34 @@ class Ruling:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Exhibit:
+    """What a grader is shown: a prompt and one contestant's answers, of which the last is the one to grade."""
+
+    prompt: Prompt
+    answers: tuple[str, ...]
+
+    @property
+    def turn(self) -> int:
+        """The graded turn, counted from 1."""
+        return len(self.answers)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grade:
+    """A grader's answer to one exhibit: `score` on its scale, None unless `status` is "ok".
+
+    `raw` is what the score was mapped from, where it was (a reward). The rest as in `Ruling`.
+    """
+
+    score: float | None
+    status: Status
+    raw: float | None = None
+    reply: str | None = None
+    asked: Mapping[str, Json] | None = None
+    mode: Mode | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One chat message."""
 
@@ -229,4 +257,22 @@ class Judge(Protocol):
 
     async def judge(self, shown: Presentation, *, rng: random.Random, repeat: int = 0) -> Ruling:
         """Rule on one presentation. `rng` is fresh and seeded for it."""
+        ...
+
+
+class Grader(Protocol):
+    """Something that grades one answer on its own."""
+
+    @property
+    def name(self) -> str:
+        """Its spec as given; its name in files and figures."""
+        ...
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        """The lowest and the highest score it can give."""
+        ...
+
+    async def grade(self, shown: Exhibit, *, rng: random.Random, repeat: int = 0) -> Grade:
+        """Grade the last answer of an exhibit. `rng` is fresh and seeded for it; `repeat` tells askings apart."""
         ...

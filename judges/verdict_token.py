@@ -18,7 +18,7 @@ MENU = ("A", "B", "C")
 MODE: Mode = "verdict-token"
 _VERDICTS: dict[str, Verdict] = {"A": "A", "B": "B", "C": "tie"}
 # One token is looked at, and nothing is drawn.
-_SAMPLING = Sampling(temperature=0.0, max_tokens=1)
+LOOK = Sampling(temperature=0.0, max_tokens=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +34,7 @@ class VerdictTokenJudge:
         """Rule on a presentation. Raises what `Chooser.choose` raises."""
         request = Request(
             messages=self.template.messages(shown),
-            sampling=_SAMPLING,
+            sampling=LOOK,
             template=self.template.sha256,
             repeat=repeat,
             nonce=self.nonce,
@@ -46,23 +46,25 @@ def ruling_of(choice: Choice) -> Ruling:
     """What a choice between A, B and C rules; without probabilities, the name of what it is instead."""
     likely = choice.probabilities
     if not likely:
-        return Ruling(verdict=None, status=_lacking(choice), reply=choice.reply, asked=_asked(choice), mode=MODE)
+        return Ruling(verdict=None, status=lacking(choice), reply=choice.reply, asked=described(choice), mode=MODE)
     return Ruling(
         verdict=_verdict(likely["A"], likely["B"], likely["C"]),
         status="ok",
         scores={"A": likely["A"], "B": likely["B"], "tie": likely["C"]},
         reply=choice.reply,
         probability_a=likely["A"] + likely["C"] / 2,
-        asked=_asked(choice),
+        asked=described(choice),
         mode=MODE,
     )
 
 
-def _asked(choice: Choice) -> dict[str, Json]:
+def described(choice: Choice) -> dict[str, Json]:
+    """How a choice was really asked for, as records keep it."""
     return {**choice.applied, "mass": choice.mass} | ({"model": choice.model} if choice.model else {})
 
 
-def _lacking(choice: Choice) -> Status:
+def lacking(choice: Choice) -> Status:
+    """The name of what came instead of a choice."""
     if choice.finish == "refused":
         return "refused"
     return "truncated" if choice.finish == "length" else "invalid_parse"

@@ -28,7 +28,8 @@ from harness.pool import together
 from harness.progress import Progress
 from harness.records import JudgmentRecord, ResponseRecord, read_lines
 from harness.rerun.noise import steady
-from harness.run import UNANSWERED, Bench, Cast, answered_for_good, judgment_json, response_json, texts_of
+from harness.responding import answered_for_good, response_json
+from harness.run import UNANSWERED, Bench, Cast, judgment_json, texts_of
 from harness.workshop import Workshop
 from judges.controls import Texts
 from judges.types import Judge, Presentation, Ruling
@@ -224,6 +225,4 @@ def deterministic(spec: Spec, job: Job) -> str | None:
     """Why a judge says the same of the same presentation every time; None where it may not."""
     if spec.kind == "control" and spec.rest == "random":
         return None
-    if spec.kind == "hf" and (spec.asking.mode == "verdict-token" or job.suite.judge_sampling.temperature == 0):
-        return "a local model that draws nothing says the same of the same texts every time"
-    return steady(spec)
+    return steady(spec, job)

@@ -47,6 +47,18 @@ class Payload:
     structured: bool
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wire:
+    """How a request is written and an answer read. `reading` raises Retryable where it is none.
+
+    `refused` is asked first what a refusal means: it raises where the request cannot do without what was refused.
+    """
+
+    writing: Callable[[Request, Dialect], Payload]
+    reading: Callable[[Mapping[str, Json], Payload, float], Reply]
+    refused: Callable[[Refusal, Payload], None] = lambda refusal, sent: None
+
+
 class ApiModel(ABC):
     """A model behind an HTTP API. A subclass says how a request is written and how an answer is read."""
 
@@ -118,17 +130,27 @@ class ApiModel(ABC):
 
         Raises CallFailed where this call was given up, RunStopped where no further call can succeed.
         """
-        key = cache_key(self._identity, request)
+        wire = Wire(writing=self._payload, reading=self._read)
+        return await self._asked(request, self._identity, wire, usable, stored_as or request)
+
+    async def _asked(
+        self,
+        request: Request,
+        identity: Mapping[str, Json],
+        wire: Wire,
+        usable: Callable[[Reply], bool],
+        kept: Request,
+    ) -> Reply:
+        key = cache_key(identity, request)
         cached = self._cache.get(key) if self._cache is not None else None
         if cached is not None:
             self._meter.hits += 1
-        reply = cached if cached is not None else await self._answer(request)
+        reply = cached if cached is not None else await self._answer(request, wire)
         # A judge's template is what tells a question to a judge from one to a contestant.
         self._meter.measure(self._spec, "judgments" if request.template else "responses", reply.usage)
         if cached is None and self._cache is not None and usable(reply):
-            kept = stored_as or request
-            key = key if kept is request else cache_key(self._identity, kept)
-            self._cache.put(key, reply, source=provenance(self._identity, kept))
+            key = key if kept is request else cache_key(identity, kept)
+            self._cache.put(key, reply, source=provenance(identity, kept))
         return reply
 
     async def aclose(self) -> None:
@@ -156,13 +178,13 @@ class ApiModel(ABC):
     def _read(self, body: Mapping[str, Json], sent: Payload, seconds: float) -> Reply:
         """Read an answer that took `seconds`. Raises Retryable where it is not one."""
 
-    async def _answer(self, request: Request) -> Reply:
+    async def _answer(self, request: Request, wire: Wire) -> Reply:
         tries = 0
 
         async def attempt() -> Reply:
             nonlocal tries
             tries += 1
-            return await self._attempt(request)
+            return await self._attempt(request, wire)
 
         try:
             reply = await with_retries(
@@ -187,16 +209,16 @@ class ApiModel(ABC):
         wait = f", and asks to wait {asked:.0f} s" if asked > self._patience.waiting_s else ""
         return CallFailed(f"{self._spec}: given up after {tries} attempts: {failure.reason}{wait}")
 
-    async def _attempt(self, request: Request) -> Reply:
+    async def _attempt(self, request: Request, wire: Wire) -> Reply:
         if self._client is None:
             self._sdk, self._client = self._open()
         for _ in range(ADAPTATIONS):
             dialect = self._dialect
-            sent = self._payload(request, dialect)
+            sent = wire.writing(request, dialect)
             entered = await self._endpoint.enter()
             outcome: Outcome = "failed"
             try:
-                reply = await self._in_slot(sent, dialect)
+                reply = await self._in_slot(sent, dialect, wire)
                 outcome = "answered"
             except Retryable as failure:
                 outcome = "slow_down" if failure.slow_down else "failed"
@@ -209,19 +231,20 @@ class ApiModel(ABC):
                 return reply
         raise Retryable(f"{self.url} rejects one parameter after another")
 
-    async def _in_slot(self, sent: Payload, dialect: Dialect) -> Reply | None:
+    async def _in_slot(self, sent: Payload, dialect: Dialect, wire: Wire) -> Reply | None:
         """The reply to one request; None where the refusal taught how to ask instead."""
         with await self._hold(sent) as held:
             begun = time.perf_counter()
             answer = await self._exchange(sent)
             seconds = round(time.perf_counter() - begun, 4)
             if not isinstance(answer, Refusal):
-                reply = self._read(answer, sent, seconds)
+                reply = wire.reading(answer, sent, seconds)
                 held.settle(paid(reply.usage, self._price) if self._price is not None else 0.0)
                 return reply
             held.settle(0.0)
         if answer.of_content:
             return Reply(text=answer.message, finish="refused", applied=sent.applied, latency_s=seconds)
+        wire.refused(answer, sent)
         learned = learn(dialect, sent.body, answer, model=self._model, bound_is_fixed=self.bound_is_fixed)
         if learned is None:
             raise self._refused(answer)

@@ -17,6 +17,8 @@ _STRUCTURED = re.compile(
     r"response_format|json_schema|json schema|structured output|grammar|tool_choice|\btools?\b|tool use|function.?call",
     re.IGNORECASE,
 )
+# The most that OpenAI lists, and what the servers that list fewer allow.
+MOST_LOGPROBS, FEWER_LOGPROBS = 20, 5
 _OPTIONAL = ("top_p", "seed", "temperature")
 _TOO_MUCH = re.compile(r"too large|too long|too high|context|at most|maximum allowed|exceed", re.IGNORECASE)
 _CONTENT = re.compile(
@@ -50,11 +52,15 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dialect:
-    """How a model is spoken to. `dropped` are sampling parameters it rejects; `bound` its name for the token bound."""
+    """How a model is spoken to. `dropped` are sampling parameters it rejects; `bound` its name for the token bound.
+
+    `top_logprobs` is how many tokens it lists with their log-probabilities, where those are asked for.
+    """
 
     structured: bool = True
     dropped: frozenset[str] = frozenset()
     bound: str | None = "max_tokens"
+    top_logprobs: int = MOST_LOGPROBS
 
     def sampling(self, sampling: Sampling, allowed: tuple[str, ...]) -> dict[str, Json]:
         """The parameters to send, under the names that this model takes."""
@@ -71,6 +77,7 @@ class Dialect:
             structured=self.structured and other.structured,
             dropped=self.dropped | other.dropped,
             bound=self.bound if _rank(self.bound) >= _rank(other.bound) else other.bound,
+            top_logprobs=min(self.top_logprobs, other.top_logprobs),
         )
 
 
@@ -89,10 +96,19 @@ def learn(
         return replace(sent, structured=False)
     if refusal.status not in _REFUSAL_STATUSES:
         return None
+    if too_many_logprobs(refusal, payload):
+        return replace(sent, top_logprobs=FEWER_LOGPROBS)
     for name in _OPTIONAL:
         if name in payload and refusal.names(name):
             return replace(sent, dropped=sent.dropped | {name})
     return None if bound_is_fixed else _other_bound(sent, payload, refusal)
+
+
+def too_many_logprobs(refusal: Refusal, payload: Mapping[str, Json]) -> bool:
+    """Whether a model lists fewer tokens with their log-probabilities than were asked for, as some servers do."""
+    about = "logprob" in f"{refusal.param} {refusal.message}".lower()
+    too_many = re.search(r"greater|less than|at most|maximum|exceed|between|too (?:large|many|high)", refusal.message)
+    return payload.get("top_logprobs", 0) > FEWER_LOGPROBS and about and too_many is not None
 
 
 def _other_bound(sent: Dialect, payload: Mapping[str, Json], refusal: Refusal) -> Dialect | None:

@@ -7,23 +7,20 @@ model's context, by name, before anything is generated.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError, RunStopped
+from harness.errors import InputError
+from harness.models import generating
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.contestant import Answer, Done, Finish, Question, conversation, request_of
+from harness.models.generating import Row, generate, in_halves, opened, room_of
 from harness.models.meter import Meter
-from harness.models.sampler import RowSampler, row_seed
-from harness.models.weights import Device, choose_device, load
-from judges.types import Message, Reply, Request, Sampling, Usage
-
-BATCH_TOKENS = 16384
-MOST_ROWS = 64
+from harness.models.sampler import row_seed
+from harness.models.weights import Device, choose_device
+from judges.types import Message, Reply, Request
 
 
 @dataclass(slots=True)
@@ -35,6 +32,9 @@ class _Talk:
     finish: Finish = "stop"
     seconds: float = 0.0
     tokens: int = 0
+
+
+Encoded = tuple[_Talk, list[int]]
 
 
 class LocalContestant:
@@ -107,26 +107,17 @@ class LocalContestant:
 
     async def _generate(self, talks: Sequence[_Talk], done: Done) -> None:
         if self._loaded is None:
-            self._loaded = await asyncio.to_thread(load, self._base, self._adapter, self._device)
+            self._loaded = await asyncio.to_thread(opened, self._base, self._adapter, self._device)
         encoded = [(talk, self._encode(conversation(talk.question.prompt, talk.texts))) for talk in talks]
         self._fits(encoded)
-        waiting = deque(batches(encoded))
-        while waiting:
-            batch = waiting.popleft()
-            started = time.perf_counter()
-            replies = await asyncio.to_thread(self._batch_or_none, batch)
-            if replies is None:
-                # Half the rows need half the memory; what fits is not asked again.
-                waiting.extendleft(reversed(_halves(batch)))
-                continue
-            seconds = (time.perf_counter() - started) / len(batch)
+        async for batch, replies, seconds in in_halves(batches(encoded), self._batch, self._alone):
             for (talk, _), reply in zip(batch, replies, strict=True):
                 if self._cache:
                     source = self._source(talk)
                     self._cache.put(cache_key(*source), reply, source=provenance(*source))
                 talk.texts.append(reply.text)
                 talk.finish = "length" if reply.finish == "length" else talk.finish
-                talk.seconds += seconds
+                talk.seconds += seconds / len(batch)
                 talk.tokens += reply.usage.output_tokens if reply.usage else 0
                 self._finish(talk, done)
 
@@ -149,9 +140,9 @@ class LocalContestant:
             return list(encoded["input_ids"])
         return list(tokenizer("\n".join(message.content for message in messages) + "\n")["input_ids"])
 
-    def _fits(self, encoded: Sequence[tuple[_Talk, list[int]]]) -> None:
+    def _fits(self, encoded: Sequence[Encoded]) -> None:
         assert self._loaded is not None
-        room = getattr(self._loaded[0].config, "max_position_embeddings", None)
+        room = room_of(self._loaded[0])
         for talk, ids in encoded:
             wanted = len(ids) + talk.question.sampling.max_tokens
             if room is not None and wanted > room:
@@ -160,94 +151,29 @@ class LocalContestant:
                     f"{talk.question.sampling.max_tokens} do not fit the model's {room}; lower max_tokens or shorten it"
                 )
 
-    def _batch_or_none(self, batch: Sequence[tuple[_Talk, list[int]]]) -> list[Reply] | None:
-        """A batch's replies, or None where it does not fit the device's memory."""
-        import torch
+    def _alone(self, item: Encoded) -> str:
+        prompt = item[0].question.prompt.id
+        return f"{self._device.name} is out of memory on prompt {prompt!r} alone; lower max_tokens, or free memory"
 
-        try:
-            return self._batch(batch)
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                prompt = batch[0][0].question.prompt.id
-                raise RunStopped(
-                    f"{self._device.name} is out of memory on prompt {prompt!r} alone; lower max_tokens, or free memory"
-                ) from None
-        torch.cuda.empty_cache()
-        return None
-
-    def _batch(self, batch: Sequence[tuple[_Talk, list[int]]]) -> list[Reply]:
-        import torch
-
+    def _batch(self, batch: Sequence[Encoded]) -> list[Reply]:
         assert self._loaded is not None
-        model, tokenizer = self._loaded
-        sampling = batch[0][0].question.sampling
-        padded = tokenizer.pad({"input_ids": [ids for _, ids in batch]}, padding=True, return_tensors="pt")
-        inputs = {name: padded[name].to(model.device) for name in ("input_ids", "attention_mask")}
-        with torch.inference_mode():
-            output = model.generate(
-                **inputs,
-                do_sample=False,
-                num_beams=1,
-                max_new_tokens=sampling.max_tokens,
-                pad_token_id=tokenizer.pad_token_id,
-                logits_processor=self._processors(batch, sampling),
-                # The checkpoint's own defaults must not sample behind the suite's back.
-                temperature=None,
-                top_p=None,
-                top_k=None,
-            )
-        written = output[:, inputs["input_ids"].shape[1] :].tolist()
-        ends = _end_tokens(model, tokenizer)
-        return [_reply(tokenizer, row, ends, sampling.max_tokens) for row in written]
+        return generate(*self._loaded, [replace(_row(item), seed=self._seed_of(item[0])) for item in batch])
 
-    def _processors(self, batch: Sequence[tuple[_Talk, list[int]]], sampling: Sampling) -> Any:
-        from transformers import LogitsProcessorList
-
-        if not sampling.temperature:
-            return LogitsProcessorList([])
+    def _seed_of(self, talk: _Talk) -> int:
+        if not talk.question.sampling.temperature:
+            return 0
         # A rerun's nonce draws apart from every other run, whatever their seeds are.
-        source = (self._seed, sampling.seed, *([self._nonce] if self._nonce else []))
-        seeds = [row_seed(*source, talk.question.prompt.id, talk.question.sample, len(talk.texts)) for talk, _ in batch]
-        return LogitsProcessorList([RowSampler(seeds, sampling.temperature, sampling.top_p, self._device.name)])
+        source = (self._seed, talk.question.sampling.seed, *([self._nonce] if self._nonce else []))
+        return row_seed(*source, talk.question.prompt.id, talk.question.sample, len(talk.texts))
 
 
-def batches(encoded: Sequence[tuple[_Talk, list[int]]]) -> Iterator[list[tuple[_Talk, list[int]]]]:
-    """Rows of equal sampling and similar length together, longest first, at most `BATCH_TOKENS` tokens with padding."""
-    ordered = sorted(encoded, key=lambda item: (repr(item[0].question.sampling), -len(item[1])))
-    batch: list[tuple[_Talk, list[int]]] = []
-    for item in ordered:
-        sampling = item[0].question.sampling
-        if batch:
-            longest = len(batch[0][1]) + sampling.max_tokens
-            full = len(batch) >= MOST_ROWS or (len(batch) + 1) * longest > BATCH_TOKENS
-            if full or sampling != batch[0][0].question.sampling:
-                yield batch
-                batch = []
-        batch.append(item)
-    if batch:
-        yield batch
+def _row(item: Encoded) -> Row:
+    return Row(ids=item[1], sampling=item[0].question.sampling)
 
 
-def _halves(batch: list[tuple[_Talk, list[int]]]) -> list[list[tuple[_Talk, list[int]]]]:
-    middle = len(batch) // 2
-    return [batch[:middle], batch[middle:]]
-
-
-def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
-    given = model.generation_config.eos_token_id
-    ends = set(given) if isinstance(given, list) else {given}
-    return {token for token in ends | {tokenizer.eos_token_id} if token is not None}
-
-
-def _reply(tokenizer: Any, row: list[int], ends: set[int], room: int) -> Reply:
-    length = next((place for place, token in enumerate(row) if token in ends), None)
-    kept = row if length is None else row[:length]
-    text = tokenizer.decode(kept, skip_special_tokens=True).strip()
-    return Reply(
-        text=text,
-        finish="length" if length is None and len(row) >= room else "stop",
-        usage=Usage(output_tokens=len(kept)),
-    )
+def batches(encoded: Sequence[Encoded]) -> Iterator[list[Encoded]]:
+    """Conversations of equal sampling and similar length together (see `generating.batches`)."""
+    return generating.batches(encoded, _row)
 
 
 __all__ = ["Device", "LocalContestant", "batches"]

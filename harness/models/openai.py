@@ -7,13 +7,22 @@ puts them. It refuses nothing itself: what an endpoint rejects is learned in `di
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
-from harness.models.client import ApiModel, Payload
-from harness.models.dialect import Dialect
+from harness.errors import InputError
+from harness.models.choices import choice_of, looked_at, made, packed
+from harness.models.client import ApiModel, Payload, Wire
+from harness.models.dialect import Dialect, Refusal
 from harness.models.failures import malformed
+from harness.models.logprobs import has_tokens, probabilities, rejected
 from harness.models.reading import clean, count, is_object
-from judges.types import Finish, Json, Reply, Request, Schema, Usage
+from judges.types import Choice, Finish, Json, Reply, Request, Schema, Usage
+
+_SPOKEN = ("text", "output_text")
+# Room for a verdict and the marks around it.
+VERDICT_TOKENS = 8
 
 
 class OpenAIModel(ApiModel):
@@ -21,6 +30,48 @@ class OpenAIModel(ApiModel):
 
     provider: ClassVar[str] = "openai"
     default_url: ClassVar[str] = "https://api.openai.com/v1"
+
+    async def choose(self, request: Request, *, menu: tuple[str, ...], lead: str) -> Choice:
+        """The probabilities of the menu's entries where a short answer names one (see `logprobs`).
+
+        Raises InputError where the endpoint gives no log-probabilities, else what `ask` raises.
+        """
+        wire = Wire(
+            writing=self._looking, reading=partial(self._looked, menu=menu, lead=lead), refused=self._without_logprobs
+        )
+        return choice_of(await self._asked(request, looked_at(self._identity, menu, lead), wire, made, request))
+
+    def _looking(self, request: Request, dialect: Dialect) -> Payload:
+        short = replace(request.sampling, temperature=0.0, max_tokens=VERDICT_TOKENS)
+        sent = self._payload(replace(request, sampling=short), dialect)
+        listed = {"top_logprobs": dialect.top_logprobs}
+        return replace(sent, body={**sent.body, "logprobs": True, **listed}, applied={**sent.applied, **listed})
+
+    def _looked(
+        self, body: Mapping[str, Json], sent: Payload, seconds: float, *, menu: tuple[str, ...], lead: str
+    ) -> Reply:
+        reply = self._read(body, sent, seconds)
+        given = body["choices"][0].get("logprobs")
+        if reply.finish == "refused":
+            return replace(reply, text=packed({}, reply.text))
+        if not has_tokens(given) and (reply.text or reply.finish != "length"):
+            raise self._no_logprobs()
+        found = probabilities(given, menu, lead)
+        if found is None:
+            return replace(reply, text=packed({}, reply.text))
+        likely, outside = found
+        applied = {**reply.applied, **({"outside_top_logprobs": outside} if outside else {})}
+        return replace(reply, text=packed(likely, reply.text), applied=applied)
+
+    def _without_logprobs(self, refusal: Refusal, sent: Payload) -> None:
+        if rejected(refusal, sent.body):
+            raise self._no_logprobs(f" ({refusal.message})")
+
+    def _no_logprobs(self, words: str = "") -> InputError:
+        return InputError(
+            f"{self._spec}: {self.url} returns no log-probabilities{words}, so that it cannot be asked in "
+            "verdict-token mode; use mode: generation"
+        )
 
     def _open(self) -> tuple[Any, Any]:
         import openai
@@ -83,18 +134,18 @@ def _finish(reason: Json, refused: Json) -> Finish:
 
 
 def _text(content: Json) -> str:
-    """A message's text; some servers send it in parts."""
+    """A message's text; some servers send it in parts, those of their reasoning among them."""
     if isinstance(content, list):
-        return "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
+        spoken = [part for part in content if isinstance(part, dict) and part.get("type", "text") in _SPOKEN]
+        return "".join(str(part.get("text") or "") for part in spoken)
     return content if isinstance(content, str) else ""
 
 
 def _usage(usage: Json) -> Usage | None:
     if not isinstance(usage, dict):
         return None
-    details = usage.get("completion_tokens_details")
-    return Usage(
-        input_tokens=count(usage, "prompt_tokens"),
-        output_tokens=count(usage, "completion_tokens"),
-        reasoning_tokens=count(details, "reasoning_tokens"),
-    )
+    taken, written, total = (count(usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens"))
+    # Some endpoints count their reasoning in the total alone, and bill it as output all the same.
+    unseen = max(0, total - taken - written)
+    named = count(usage.get("completion_tokens_details"), "reasoning_tokens")
+    return Usage(input_tokens=taken, output_tokens=written + unseen, reasoning_tokens=max(named, unseen))

@@ -6,18 +6,22 @@ Refuses a model with another number of outputs than one, weights that do not fit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.checkpoints.files import tensors
 from harness.errors import InputError
 from harness.models.cache import ReplyCache, cache_key, provenance
+from harness.models.generating import BATCH_TOKENS, in_halves, opened
 from harness.models.meter import Meter
-from harness.models.weights import choose_device, load
+from harness.models.waiting import Waiting
+from harness.models.weights import choose_device
 from judges.template import without_thinking
 from judges.types import Message, Prompt, Reply, Request, Sampling
 
-BATCH_TOKENS = 16384
+# What the families call the head of a model that scores.
+HEADS = ("score.weight", "classifier.weight")
 
 
 class RewardScorer:
@@ -36,6 +40,8 @@ class RewardScorer:
     ) -> None:
         self._spec, self._base, self._adapter, self._cache, self._meter = spec, base, adapter, cache, meter
         self._nonce = nonce
+        # Said before anyone is asked where the files tell; a head of another name is looked at when it is loaded.
+        self._one_output(_outputs(base) if adapter is None else None)
         self._device = choose_device()
         self._identity = {
             "provider": "reward",
@@ -44,9 +50,8 @@ class RewardScorer:
             "dtype": self._device.dtype,
         }
         self._loaded: tuple[Any, Any] | None = None
-        self._waiting: dict[str, tuple[Request, asyncio.Future[float]]] = {}
+        self._waiting: Waiting[Request, float] = Waiting(self._score_waiting)
         self._known: dict[str, float] = {}
-        self._draining: asyncio.Task[None] | None = None
 
     async def score(self, prompt: Prompt, answer: tuple[str, ...]) -> float:
         """The reward of an answer. Raises InputError where the model cannot be loaded or the answer does not fit."""
@@ -60,53 +65,39 @@ class RewardScorer:
             self._meter.hits += 1
             self._known[key] = float(cached.text)
             return self._known[key]
-        if key not in self._waiting:
-            self._waiting[key] = (request, asyncio.get_running_loop().create_future())
-        future = self._waiting[key][1]
-        if self._draining is None:
-            self._draining = asyncio.create_task(self._drain())
-        return await asyncio.shield(future)
+        return await self._waiting.ask(key, request)
 
-    async def _drain(self) -> None:
-        """Score everything that waits, batch after batch, until nothing does."""
-        try:
-            while self._waiting:
-                # Whoever is about to ask joins this batch.
-                await asyncio.sleep(0.002)
-                await self._score_waiting()
-        except Exception as error:
-            for _, future in self._waiting.values():
-                if not future.done():
-                    future.set_exception(error)
-            self._waiting.clear()
-        finally:
-            self._draining = None
-
-    async def _score_waiting(self) -> None:
+    async def _score_waiting(self, waiting: Mapping[str, Request]) -> AsyncIterator[tuple[str, float]]:
         if self._loaded is None:
             self._loaded = await asyncio.to_thread(self._open)
         encoded = sorted(
-            ((key, self._encode(request)) for key, (request, _) in list(self._waiting.items())),
+            ((key, self._encode(request)) for key, request in waiting.items()),
             key=lambda item: len(item[1]),
             reverse=True,
         )
-        for batch in _batches(encoded):
-            rewards = await asyncio.to_thread(self._forward, [ids for _, ids in batch])
+        work = in_halves(_batches(encoded), lambda batch: self._forward([ids for _, ids in batch]), self._alone)
+        async for batch, rewards, _ in work:
             for (key, _), reward in zip(batch, rewards, strict=True):
-                request, future = self._waiting.pop(key)
                 self._known[key] = reward
                 if self._cache:
-                    self._cache.put(key, Reply(text=repr(reward)), source=provenance(self._identity, request))
-                if not future.done():
-                    future.set_result(reward)
+                    self._cache.put(key, Reply(text=repr(reward)), source=provenance(self._identity, waiting[key]))
+                yield key, reward
+
+    def _alone(self, item: tuple[str, list[int]]) -> str:
+        return (
+            f"{self._spec!r}: {self._device.name} is out of memory on one answer of {len(item[1])} tokens alone; lower "
+            "the suite's max_tokens, or free memory"
+        )
 
     def _open(self) -> tuple[Any, Any]:
-        model, tokenizer = load(self._base, self._adapter, self._device, "reward")
-        outputs = model.config.num_labels
-        if outputs != 1:
-            raise InputError(f"{self._spec!r}: a reward model has one output, this one has {outputs}; give another")
+        model, tokenizer = opened(self._base, self._adapter, self._device, "reward")
+        self._one_output(model.config.num_labels)
         model.config.pad_token_id = tokenizer.pad_token_id
         return model, tokenizer
+
+    def _one_output(self, outputs: int | None) -> None:
+        if outputs not in (None, 1):
+            raise InputError(f"{self._spec!r}: a reward model has one output, this one has {outputs}; give another")
 
     def _encode(self, request: Request) -> list[int]:
         assert self._loaded is not None
@@ -133,6 +124,19 @@ class RewardScorer:
         with torch.inference_mode():
             inputs = {name: padded[name].to(model.device) for name in ("input_ids", "attention_mask")}
             return [float(value) for value in model(**inputs).logits[:, 0].float().cpu()]
+
+
+def _outputs(folder: Path) -> int | None:
+    """The outputs of the head that a folder's weights hold, from their headers; None where they show none."""
+    try:
+        shapes = [value["shape"] for file in folder.glob("*.safetensors") for value in _heads(file)]
+    except (OSError, ValueError, KeyError):
+        return None
+    return int(shapes[0][0]) if shapes and shapes[0] else None
+
+
+def _heads(file: Path) -> list[Any]:
+    return [value for name, value in tensors(file).items() if name in HEADS]
 
 
 def _conversation(prompt: Prompt, answer: tuple[str, ...]) -> tuple[Message, ...]:

@@ -46,13 +46,15 @@ _ROLES: dict[Kind, tuple[Role, ...]] = {
 class Asking:
     """How one judge is to be asked; None where that is left to the suite, or does not apply to its kind.
 
-    `template` is the name of a bundled judge template or a file's path; `margin` the difference of rewards that is
-    still a tie.
+    `template` is the name of a bundled judge template or a file's path. Of a reward model, `margin` is the difference
+    of rewards that is still a tie, `center` and `spread` map a reward to a grade (see `judges.reward`).
     """
 
     mode: Mode | None = None
     template: str | None = None
     margin: float | None = None
+    center: float | None = None
+    spread: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

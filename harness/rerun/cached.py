@@ -14,6 +14,7 @@ from typing import Any
 from harness.collect import Found
 from harness.errors import CallFailed
 from harness.models.cache import ReplyCache, cache_key
+from harness.models.choices import choice_of, looked_at
 from harness.models.contestant import Done, Question
 from harness.models.limits import Limits
 from harness.models.spec import Spec
@@ -22,7 +23,7 @@ from harness.records import JudgmentRecord
 from harness.run import CONTROL_ORDER, UNANSWERED, texts_of
 from harness.workshop import APIS
 from judges.controls import Texts
-from judges.types import MODES, Judge, Mode, Presentation, Reply, Request, Ruling, any_reply
+from judges.types import MODES, Choice, Judge, Mode, Presentation, Reply, Request, Ruling, any_reply
 
 # What a presentation is known by: the prompt, the repeat, and the texts in slots A and B.
 Shown = tuple[str, int, Texts, Texts]
@@ -44,6 +45,13 @@ class CachedModel:
         if reply is None:
             raise CallFailed("the cache holds no reply to this")
         return reply
+
+    async def choose(self, request: Request, *, menu: tuple[str, ...], lead: str) -> Choice:
+        """The cached choice. Raises CallFailed where there is none."""
+        reply = self.cache.get(cache_key(looked_at(self.identity, menu, lead), request))
+        if reply is None:
+            raise CallFailed("the cache holds no reply to this")
+        return choice_of(reply)
 
 
 def cached_model(spec: Spec, cache: ReplyCache, *, url: str | None = None) -> CachedModel:

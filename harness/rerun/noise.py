@@ -33,8 +33,10 @@ class Noise:
     notes: tuple[str, ...]
 
 
-def steady(spec: Spec) -> str | None:
+def steady(spec: Spec, job: Job) -> str | None:
     """Why a judge's verdict on the same texts never changes; None where it may."""
+    if spec.kind == "hf" and (spec.asking.mode == "verdict-token" or not job.suite.judge_sampling.temperature):
+        return "a local model that draws nothing says the same of the same texts every time"
     return STEADY.get(spec.kind)
 
 
@@ -44,13 +46,13 @@ def noise_of(job: Job) -> Noise:
     still = {role: _still(job, spec) for role, spec in specs.items()}
     fresh = tuple(role for role in ROLES if still[role] is None)
     real = [spec for spec in job.judges if spec.kind != "control"]
-    asked = tuple(spec.text for spec in real if steady(spec) is None)
+    asked = tuple(spec.text for spec in real if steady(spec, job) is None)
     reading = [spec for spec in real if spec.kind != "recorded"]
     return Noise(
         fresh=fresh,
         asked=asked,
         any=bool(asked or (fresh and reading)),
-        notes=(*_about_contestants(still), *_about_judges(real, fresh)),
+        notes=(*_about_contestants(still), *_about_judges(real, fresh, job)),
     )
 
 
@@ -75,10 +77,10 @@ def _about_contestants(still: dict[str, str | None]) -> list[str]:
     return notes
 
 
-def _about_judges(real: Sequence[Spec], fresh: Sequence[str]) -> list[str]:
+def _about_judges(real: Sequence[Spec], fresh: Sequence[str], job: Job) -> list[str]:
     notes = []
     for spec in real:
-        why = steady(spec)
+        why = steady(spec, job)
         if spec.kind == "recorded":
             made = ", though they were made on other texts than these" if fresh else ""
             notes.append(f"{spec.text}: {why}, and counts in every rerun as it stands{made}")

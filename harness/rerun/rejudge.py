@@ -24,9 +24,9 @@ from harness.outcome import slots
 from harness.plan import Cell, limited, seeded
 from harness.pool import together
 from harness.progress import Progress
-from harness.records import JudgmentRecord
+from harness.records import JudgmentRecord, on_disk
 from harness.rerun.noise import steady
-from harness.run import UNANSWERED, Bench, judgment_json, on_disk, presentations_of, texts_of
+from harness.run import UNANSWERED, Bench, judgment_json, presentations_of, texts_of
 from harness.stats.spread import Rate, clustered_rate
 from harness.workshop import Workshop
 from judges.types import Presentation, Ruling
@@ -104,7 +104,7 @@ def plan(found: Found, workshop: Workshop, *, wanted: int, seed: int, nonce: str
     job = replace(found.job, nonce=nonce)
     drawn = limited(found.prompts, wanted if wanted >= 1 else None, seed)
     ids = {prompt.id for prompt in drawn}
-    still = {spec.text: why for spec in job.judges if (why := steady(spec)) is not None}
+    still = {spec.text: why for spec in job.judges if (why := steady(spec, job)) is not None}
     benches = tuple(workshop.bench(spec, job) for spec in job.judges if spec.text not in still)
     cells = tuple(cell for cell in presentations_of(found.job) if cell.prompt.id in ids)
     return Wanted(benches=benches, cells=cells, prompts=tuple(prompt.id for prompt in drawn), steady=still)

@@ -19,7 +19,8 @@ from harness.models.spec import Spec
 from harness.progress import Silent as NoProgress
 from harness.records import JudgmentRecord
 from harness.rerun.cached import Replaying, Silent, cached_model, journalled
-from harness.run import RESPONSES, Bench, Cast, Executor
+from harness.responding import RESPONSES
+from harness.run import Bench, Cast, Executor
 from harness.workshop import APIS, Workshop, wanted
 from judges.build import build
 

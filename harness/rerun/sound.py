@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from harness.errors import InputError, Problem
 from harness.folder import MANIFEST, read_manifest
 from harness.job import Job, from_manifest
-from harness.records import Count, ResponseRecord, read_lines
-from harness.run import CONTROLS, RESPONSES, on_disk
+from harness.records import Count, ResponseRecord, on_disk, read_lines
+from harness.responding import RESPONSES
+from harness.run import CONTROLS
 from harness.suite import SamplingKeys
 from harness.yamlfile import describe
 from judges import rubric

@@ -18,13 +18,13 @@ from harness.collect import Found, find, is_complete, summary_of
 from harness.errors import InputError, Problem, RunStopped
 from harness.folder import as_json, read_manifest
 from harness.job import Job, from_manifest, versions
-from harness.records import JudgmentRecord
+from harness.records import JudgmentRecord, on_disk
 from harness.rerun import sound
 from harness.rerun.differences import SUMMARY, Difference, compare_records, compare_summary
 from harness.rerun.replay import Replay, Replayed
 from harness.rerun.responses import Checked, check_responses
 from harness.rerun.sealed import concluded, not_sealed, unsealed
-from harness.run import CONTROLS, JUDGMENTS, UNANSWERED, control_key, control_lines, on_disk
+from harness.run import CONTROLS, JUDGMENTS, UNANSWERED, control_key, control_lines
 from harness.workshop import Workshop
 
 Outcome = Literal["same", "different", "nothing verified"]

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.bench import anchor, forgetting, leakage, speed, statistics
+from tests.bench import agree, agreement, anchor, forgetting, judging, leakage, speed, statistics
 from tests.bench.measure import Section, machine
 
 PAGE = Path(__file__).resolve().parents[2] / "BENCHMARKS.md"
@@ -52,7 +52,16 @@ def replaced(page: str, tables: Mapping[str, str]) -> str:
 def main() -> int:
     wanted = sys.argv[1:]
     sections = []
-    for benchmark in (*speed.ALL, *statistics.ALL, *leakage.ALL, *anchor.ALL, *forgetting.ALL):
+    for benchmark in (
+        *speed.ALL,
+        *statistics.ALL,
+        *leakage.ALL,
+        *agreement.ALL,
+        *agree.ALL,
+        *judging.ALL,
+        *anchor.ALL,
+        *forgetting.ALL,
+    ):
         if wanted and benchmark.__name__ not in wanted:
             continue
         with tempfile.TemporaryDirectory() as folder:

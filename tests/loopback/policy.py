@@ -10,7 +10,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Policy = Callable[[dict[str, Any]], str | Mapping[str, Any]]
@@ -60,6 +60,23 @@ def echo(request: dict[str, Any]) -> str:
     return f"You said: {texts(request)[-1]}"
 
 
+def likely(
+    decide: Callable[[str, str], Mapping[str, float]], around: tuple[Sequence[str], Sequence[str]] = (["[["], ["]]"])
+) -> Policy:
+    """A policy from a function of the two shown answers to the probability of each token where the verdict stands.
+
+    The likeliest token is written, between those of `around`. Where log-probabilities are asked for, they are given.
+    """
+
+    def answer(request: dict[str, Any]) -> Mapping[str, Any]:
+        tokens = dict(decide(*shown_answers(request)))
+        written = max(tokens, key=lambda token: tokens[token])
+        certain = lambda texts: [(text, {text: 1.0}) for text in texts]  # noqa: E731
+        return {"tokens": [*certain(around[0]), (written, tokens), *certain(around[1])]}
+
+    return answer
+
+
 BY_NAME: dict[str, Policy] = {"first": first, "second": second, "tie": tie, "longest": longest, "echo": echo}
 
 
@@ -90,7 +107,16 @@ def render(answer: str | Mapping[str, Any], schema: Mapping[str, Any] | None) ->
         return json.dumps(instance(schema, given), ensure_ascii=False)
     if isinstance(answer, str):
         return answer
+    if "tokens" in answer:
+        return "".join(text for text, _ in answer["tokens"])
     return f"Winner: {answer['winner']}" if "winner" in answer else json.dumps(answer, ensure_ascii=False)
+
+
+def tokens_of(answer: str | Mapping[str, Any]) -> list[tuple[str, Mapping[str, float]]]:
+    """An answer's tokens, each with the probability of every token that might have come; words where it says none."""
+    if isinstance(answer, Mapping) and "tokens" in answer:
+        return list(answer["tokens"])
+    return [(word, {word: 1.0}) for word in re.findall(r"\s*\w+|\s*[^\w\s]+|\s+", render(answer, None))]
 
 
 def instance(schema: Mapping[str, Any], given: Any = None) -> Any:

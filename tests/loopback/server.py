@@ -49,7 +49,8 @@ class Seen:
 class Loopback:
     """A server for one test. `capacity` is how many requests it takes at once before it answers 429.
 
-    `usages` holds the tokens of every answer it gave, as it reported them.
+    `usages` holds the tokens of every answer it gave, as it reported them. `thinking` is what the model is said to have
+    thought; without `logprobs` no log-probabilities are given, asked for or not.
     """
 
     def __init__(
@@ -61,10 +62,13 @@ class Loopback:
         capacity: int | None = None,
         reasoning_tokens: int = 0,
         usage: Mapping[str, Any] | None = None,
+        thinking: str = "",
+        logprobs: bool = True,
         port: int = 0,
     ) -> None:
         self._policy, self._script, self._latency_s, self._capacity = policy, Script(faults), latency_s, capacity
         self._reasoning_tokens, self._usage, self._port = reasoning_tokens, usage, port
+        self._thinking, self._logprobs = thinking, logprobs
         self._connections: set[Connection] = set()
         self._loop: asyncio.AbstractEventLoop
         self.requests: list[Seen] = []
@@ -158,24 +162,28 @@ class Loopback:
     def _answer(self, wire: Wire, body: dict[str, Any], fault: Fault | None) -> Answer:
         plain = fault is not None and fault.kind == "plain_text"
         schema = None if plain else wire.schema(body)
+        decided = self._policy(body)
         answer = Answer(
-            text=policies.render(self._policy(body), schema),
+            text=policies.render(decided, schema),
             reasoning_tokens=self._reasoning_tokens,
             usage=self._usage,
             plain=plain,
+            thinking=self._thinking,
+            tokens=policies.tokens_of(decided) if self._logprobs else None,
         )
         return answer if fault is None else _spoilt(answer, fault, structured=schema is not None)
 
 
 def _spoilt(answer: Answer, fault: Fault, *, structured: bool) -> Answer:
     if fault.kind == "refusal":
-        return replace(answer, text="I cannot help with that.", finish="refusal")
+        return replace(answer, text="I cannot help with that.", finish="refusal", tokens=None)
     if fault.kind == "schema_violation" and structured:
         return replace(answer, text='{"winner": 3}')
     if fault.kind == "off_menu":
         return replace(answer, text='{"winner": "C"}' if structured else "Winner: C")
     if fault.kind == "cut_off":
-        return replace(answer, text=answer.text[: len(answer.text) // 2], finish="length")
+        tokens = answer.tokens and answer.tokens[: len(answer.tokens) // 2]
+        return replace(answer, text=answer.text[: len(answer.text) // 2], finish="length", tokens=tokens)
     return answer
 
 

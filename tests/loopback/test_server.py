@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import socket
 import subprocess
 import sys
@@ -42,6 +43,30 @@ def test_the_openai_sdk_reads_its_answers() -> None:
     assert made.usage.completion_tokens_details is not None
     assert made.usage.completion_tokens_details.reasoning_tokens == 3
     assert made.usage.total_tokens == made.usage.prompt_tokens + made.usage.completion_tokens
+
+
+def test_the_openai_sdk_reads_its_log_probabilities() -> None:
+    with Loopback(policy=policy.likely(lambda a, b: {"A": 0.5, "B": 0.25, "C": 0.0})) as server:
+        client = openai.OpenAI(api_key=KEY, base_url=f"{server.url}/v1", max_retries=0)
+        asked: Any = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
+        made = client.chat.completions.create(**asked, logprobs=True, top_logprobs=2)
+        plain = client.chat.completions.create(**asked)
+    assert made.choices[0].message.content == "[[A]]"
+    assert made.choices[0].logprobs is not None
+    tokens = made.choices[0].logprobs.content or []
+    assert [token.token for token in tokens] == ["[[", "A", "]]"]
+    assert {one.token: round(math.exp(one.logprob), 9) for one in tokens[1].top_logprobs} == {"A": 0.5, "B": 0.25}
+    assert plain.choices[0].logprobs is None
+
+
+def test_the_sdks_read_what_was_thought() -> None:
+    with Loopback(policy=policy.fixed("Hello"), thinking="Hm.") as server:
+        chat = openai.OpenAI(api_key=KEY, base_url=f"{server.url}/v1", max_retries=0)
+        said = chat.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}]).choices[0].message
+        client = anthropic.Anthropic(api_key=KEY, base_url=server.url, max_retries=0)
+        made = client.messages.create(model="m", max_tokens=50, messages=[{"role": "user", "content": "Hi"}])
+    assert (said.content, said.model_dump()["reasoning_content"]) == ("Hello", "Hm.")
+    assert [block.type for block in made.content] == ["thinking", "text"]
 
 
 def test_the_anthropic_sdk_reads_its_answers() -> None:

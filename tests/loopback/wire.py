@@ -7,7 +7,8 @@ error bodies are the real ones.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +20,8 @@ MESSAGES = "/v1/messages"
 class Answer:
     """What the server decided to say. `reasoning_tokens` are counted into the output, `usage` replaces the numbers.
 
-    `plain` sends words even where a tool was asked for.
+    `plain` sends words even where a tool was asked for. `thinking` goes where each API puts what a model thought;
+    `tokens` are the answer's tokens, each with the probability of what might have come (chat completions alone).
     """
 
     text: str
@@ -27,6 +29,8 @@ class Answer:
     reasoning_tokens: int = 0
     usage: Mapping[str, Any] | None = None
     plain: bool = False
+    thinking: str = ""
+    tokens: Sequence[tuple[str, Mapping[str, float]]] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,14 +72,14 @@ def _chat_answer(index: int, body: dict[str, Any], answer: Answer) -> dict[str, 
         "content": None if refused else answer.text,
         "refusal": answer.text if refused else None,
         "annotations": [],
-    }
+    } | ({"reasoning_content": answer.thinking, "reasoning": answer.thinking} if answer.thinking else {})
     finish = "length" if answer.finish == "length" else "stop"
     return {
         "id": f"chatcmpl-{index:08d}",
         "object": "chat.completion",
         "created": 1_700_000_000,
         "model": body["model"],
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": finish}],
+        "choices": [{"index": 0, "message": message, "logprobs": _logprobs(body, answer), "finish_reason": finish}],
         "usage": answer.usage
         or {
             "prompt_tokens": taken,
@@ -87,6 +91,23 @@ def _chat_answer(index: int, body: dict[str, Any], answer: Answer) -> dict[str, 
         "service_tier": "default",
         "system_fingerprint": "fp_loopback",
     }
+
+
+def _logprobs(body: dict[str, Any], answer: Answer) -> dict[str, Any] | None:
+    if not body.get("logprobs") or answer.tokens is None:
+        return None
+    most = int(body.get("top_logprobs") or 0)
+    content = []
+    for text, likely in answer.tokens:
+        listed = sorted(likely.items(), key=lambda item: -item[1])[:most]
+        others = [_logprob(other, probability) for other, probability in listed]
+        content.append(_logprob(text, likely.get(text, 1.0)) | {"top_logprobs": others})
+    return {"content": content, "refusal": None}
+
+
+def _logprob(text: str, probability: float) -> dict[str, Any]:
+    logprob = math.log(probability) if probability > 0 else -9999.0
+    return {"token": text, "logprob": logprob, "bytes": list(text.encode())}
 
 
 def _chat_error(failure: Failure) -> dict[str, Any]:
@@ -137,11 +158,13 @@ def _messages_answer(index: int, body: dict[str, Any], answer: Answer) -> dict[s
 def _content(index: int, answer: Answer, tool: Mapping[str, Any] | None) -> tuple[list[dict[str, Any]], str]:
     if answer.finish == "refusal":
         return [], "refusal"
+    thought = [{"type": "thinking", "thinking": answer.thinking, "signature": "c2lnbmVk"}] if answer.thinking else []
     if tool is None or answer.plain:
-        return [{"type": "text", "text": answer.text}], "end_turn"
+        return [*thought, {"type": "text", "text": answer.text}], "end_turn"
     # A tool call that was cut off arrives without the fields it had not reached.
     arguments = {} if answer.finish == "length" else json.loads(answer.text)
-    return [{"type": "tool_use", "id": f"toolu_{index:08d}", "name": tool["name"], "input": arguments}], "tool_use"
+    called = {"type": "tool_use", "id": f"toolu_{index:08d}", "name": tool["name"], "input": arguments}
+    return [*thought, called], "tool_use"
 
 
 def _messages_error(failure: Failure) -> dict[str, Any]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from harness.errors import InputError, RunStopped
 from harness.models.limits import Limits
-from harness.models.openai import OpenAIModel
+from harness.models.meter import Meter, Price
+from harness.models.openai import OpenAIModel, _text
 from judges.types import Usage
 from tests.harness.models.asking import KEY, SCHEMA, answer, ask, model, request
 from tests.loopback import Fault, Kind, Loopback, policy
@@ -122,3 +124,39 @@ def test_a_named_endpoint_without_an_address_is_refused() -> None:
 def test_without_an_address_the_provider_itself_is_asked() -> None:
     made = OpenAIModel.from_env(spec="openai/m", name=None, model="m", environ={"OPENAI_API_KEY": KEY}, limits=Limits())
     assert made.url == "https://api.openai.com/v1"
+
+
+def test_reasoning_is_no_part_of_an_answer() -> None:
+    with Loopback(policy=policy.fixed("Winner: B"), thinking="Winner: A, I think.") as server:
+        assert answer("openai", server).text == "Winner: B"
+        assert answer("anthropic", server).text == "Winner: B"
+        assert json.loads(answer("anthropic", server, request(schema=SCHEMA)).text)["winner"] == "B"
+
+
+def test_reasoning_in_parts_is_no_part_of_an_answer() -> None:
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Winner: A"}]},
+        {"type": "reasoning", "text": "Winner: A"},
+        {"type": "text", "text": "Winner: "},
+        {"text": "B"},
+    ]
+    assert _text(parts) == "Winner: B"
+
+
+@pytest.mark.parametrize(
+    ("usage", "output", "reasoning"),
+    [
+        # OpenAI's completion tokens hold the reasoning.
+        ({"completion_tokens": 30, "total_tokens": 40, "completion_tokens_details": {"reasoning_tokens": 20}}, 30, 20),
+        # Gemini's compatible endpoint counts it in the total alone.
+        ({"completion_tokens": 10, "total_tokens": 40}, 30, 20),
+        ({"completion_tokens": 10}, 10, 0),
+        ({"completion_tokens": 10, "total_tokens": 20}, 10, 0),
+    ],
+)
+def test_reasoning_is_paid_once(usage: dict[str, Any], output: int, reasoning: int) -> None:
+    meter = Meter()
+    with Loopback(usage={"prompt_tokens": 10, **usage}) as server:
+        reply = answer("openai", server, meter=meter, price=Price(input_usd=1.0, output_usd=10.0))
+    assert reply.usage == Usage(input_tokens=10, output_tokens=output, reasoning_tokens=reasoning)
+    assert meter.cost_usd == pytest.approx((10 * 1 + output * 10) / 1e6)

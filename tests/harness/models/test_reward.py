@@ -100,3 +100,24 @@ def test_a_reward_model_judges_a_run_in_any_order_alike(model, tmp_path):
     first, second = by_order.values()
     assert first == pytest.approx(second, abs=1e-12)
     assert all(row["asked"] == {"order_blind": True} for row in rows)
+
+
+def test_several_reward_models_judge_side_by_side(model, tmp_path):
+    other = reward(tmp_path / "other", seed=4)
+    suite = world(tmp_path, 6, judges=f"[reward/{model}, reward/{other}]")
+    done = harness("run", suite, "--out", tmp_path / "run", "--json", env=environment(tmp_path))
+    assert done.code in (0, 3), done.err
+    rows = [json.loads(line) for line in (tmp_path / "run" / "judgments.jsonl").read_text().splitlines()]
+    by_judge = {judge: [row["preference"] for row in rows if row["judge"] == judge] for judge in done.json["judges"]}
+    assert [len(preferences) for preferences in by_judge.values()] == [12, 12]
+    one, two = by_judge.values()
+    assert sorted(one) != sorted(two)
+
+
+def test_a_run_with_two_outputs_asks_nobody(tmp_path):
+    two = reward(tmp_path / "two", outputs=2)
+    suite = world(tmp_path, 4, judges=f"[control/first, reward/{two}]")
+    done = harness("run", suite, "--out", tmp_path / "run", env=environment(tmp_path))
+    assert done.code == 2
+    assert "a reward model has one output, this one has 2; give another" in " ".join(done.err.split())
+    assert not (tmp_path / "run").exists()
