@@ -17,17 +17,15 @@ from harness.job import Job, from_manifest
 from harness.leakage import guard
 from harness.models.spec import Spec
 from harness.panel import Panel
-from harness.records import JudgmentRecord, ResponseRecord
+from harness.records import JudgmentRecord, ResponseRecord, on_disk
 from harness.report.data import Comparison, Control, Report, Side
+from harness.responding import RESPONSES, answered_for_good
 from harness.run import (
     CONTROL_ORDER,
     JUDGMENTS,
-    RESPONSES,
     UNANSWERED,
-    answered_for_good,
     control_key,
     control_lines,
-    on_disk,
     planned_controls,
     presentations_of,
     texts_of,
@@ -239,7 +237,7 @@ def notes_of(found: Found) -> list[str]:
     notes += _foreign_verdicts(found)
     for role in ("candidate", "baseline"):
         records = [record for (_, side, _), record in found.responses.items() if side == role]
-        notes += _response_notes(role, records)
+        notes += response_notes(role, records)
     return notes
 
 
@@ -267,7 +265,8 @@ def _foreign_verdicts(found: Found) -> list[str]:
     return said
 
 
-def _response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
+def response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
+    """What is to be said of one contestant's responses: cut off, empty, missing, thinking taken out."""
     total = len(records)
     cut = sum(record.finish == "length" for record in records)
     failed = sum(record.finish == "error" for record in records)

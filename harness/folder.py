@@ -113,6 +113,15 @@ def read_manifest(run: Path) -> dict[str, Any]:
     return value
 
 
+def kind_of(run: Path) -> str | None:
+    """The kind of suite that a folder's run is of; None where it holds no run."""
+    try:
+        suite = read_manifest(run)["suite"]
+    except InputError:
+        return None
+    return str(suite.get("kind", "pairwise")) if isinstance(suite, dict) else None
+
+
 @contextlib.contextmanager
 def _locked(folder: Path, name: Path) -> Iterator[None]:
     try:

@@ -48,15 +48,12 @@ class Job:
 
 def to_manifest(job: Job, *, fingerprints: Mapping[str, Any]) -> dict[str, Any]:
     """The manifest of a job that has not begun. `fingerprints` are added under their names as they are."""
-    suite = asdict(job.suite)
-    suite["folder"] = str(job.suite.folder)
-    suite["kind"] = "pairwise"
     return {
         "complete": False,
-        "suite": suite,
-        "candidate": _spec_json(job.candidate),
-        "baseline": _spec_json(job.baseline),
-        "judges": [_spec_json(judge) for judge in job.judges],
+        "suite": suite_json(job.suite),
+        "candidate": spec_json(job.candidate),
+        "baseline": spec_json(job.baseline),
+        "judges": [spec_json(judge) for judge in job.judges],
         "repeats": dict(job.repeats),
         "prompts_in_suite": job.full,
         "stop_early": job.stop_early,
@@ -78,21 +75,11 @@ def from_manifest(manifest: Mapping[str, Any]) -> Job:
             "this is a ranking, not a run; `harness rank DIR` shows it, and its pairs lie inside as I-vs-J"
         )
     try:
-        suite = dict(manifest["suite"])
-        suite.pop("kind", None)
-        suite["folder"] = Path(suite["folder"])
-        suite["judges"] = tuple(suite["judges"])
-        # What runs of an earlier version do not hold has its default.
-        suite["asking"] = {name: Asking(**asking) for name, asking in suite.get("asking", {}).items()}
-        suite["criteria"] = tuple(Criterion(**criterion) for criterion in suite.get("criteria", ()))
-        suite["prompts"] = tuple(_prompt(prompt) for prompt in suite["prompts"])
-        for key in ("sampling", "judge_sampling"):
-            suite[key] = Sampling(**suite[key])
         return Job(
-            suite=Suite(**suite),
-            candidate=_spec(manifest["candidate"]),
-            baseline=_spec(manifest["baseline"]),
-            judges=tuple(_spec(judge) for judge in manifest["judges"]),
+            suite=suite_of(manifest["suite"]),
+            candidate=spec_of(manifest["candidate"]),
+            baseline=spec_of(manifest["baseline"]),
+            judges=tuple(spec_of(judge) for judge in manifest["judges"]),
             repeats=dict(manifest["repeats"]),
             full=int(manifest["prompts_in_suite"]),
             stop_early=bool(manifest.get("stop_early", False)),
@@ -102,17 +89,38 @@ def from_manifest(manifest: Mapping[str, Any]) -> Job:
         raise InputError(f"the run's manifest.json is not whole ({error}); it cannot be gone on with") from None
 
 
+def suite_json(suite: Suite) -> dict[str, Any]:
+    """A suite as a manifest holds it."""
+    return {**asdict(suite), "folder": str(suite.folder)}
+
+
+def suite_of(raw: Mapping[str, Any]) -> Suite:
+    """The suite that a manifest holds. Raises KeyError, TypeError or ValueError where it holds none."""
+    suite = dict(raw)
+    suite["folder"] = Path(suite["folder"])
+    suite["judges"] = tuple(suite["judges"])
+    # What runs of an earlier version do not hold has its default.
+    suite["asking"] = {name: Asking(**asking) for name, asking in suite.get("asking", {}).items()}
+    suite["criteria"] = tuple(Criterion(**criterion) for criterion in suite.get("criteria", ()))
+    suite["prompts"] = tuple(_prompt(prompt) for prompt in suite["prompts"])
+    for key in ("sampling", "judge_sampling"):
+        suite[key] = Sampling(**suite[key])
+    return Suite(**suite)
+
+
 def _prompt(raw: Mapping[str, Any]) -> Prompt:
     return Prompt(**{**raw, **{key: tuple(raw[key]) for key in ("turns", "reference", "checks")}})
 
 
-def _spec_json(spec: Spec) -> dict[str, Any]:
+def spec_json(spec: Spec) -> dict[str, Any]:
+    """A spec as a manifest holds it, its folder absolute."""
     whole = asdict(spec)
     whole["folder"] = str(spec.folder.resolve())
     return whole
 
 
-def _spec(raw: Mapping[str, Any]) -> Spec:
+def spec_of(raw: Mapping[str, Any]) -> Spec:
+    """The spec that a manifest holds. Raises KeyError or TypeError where it holds none."""
     known = {key: raw[key] for key in ("text", "kind", "rest", "endpoint")}
     return Spec(**known, folder=Path(raw["folder"]), asking=Asking(**raw.get("asking", {})))
 

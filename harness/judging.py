@@ -6,7 +6,7 @@ written, and a template that names a field which the prompts lack: all before th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +18,10 @@ from harness.models.spec import Asking, Spec
 from judges import template
 from judges.panel import Rule
 from judges.template import Template
-from judges.types import MODES, Criterion, Mode, Presentation, Prompt
+from judges.types import MODES, Criterion, Exhibit, Mode, Presentation, Prompt
 
 MODELS = ("openai", "anthropic", "hf")
+GRADES: dict[Mode, str] = {"generation": "grade", "verdict-token": "grade_token"}
 # Messages API answers carry no probabilities of tokens.
 WITHOUT_PROBABILITIES = ("anthropic",)
 
@@ -36,10 +37,13 @@ class JudgeKeys(BaseModel):
     mode: ModeKey | None = None
     template: str | None = None
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    center: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    spread: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def asking(self) -> Asking:
         """As a value."""
-        return Asking(mode=self.mode, template=self.template, margin=self.margin)
+        own = self.model_dump(exclude={"spec"})
+        return Asking(**own)
 
 
 class CriterionKeys(BaseModel):
@@ -108,11 +112,13 @@ def criteria_of(keys: Sequence[CriterionKeys]) -> tuple[Criterion, ...]:
     return tuple(Criterion(name=key.name, about=key.about, low=key.scale[0], high=key.scale[1]) for key in keys)
 
 
-def settled(spec: Spec, *, mode: Mode | None, template: str | None, folder: Path, criteria: bool) -> Spec:
+def settled(
+    spec: Spec, *, mode: Mode | None, template: str | None, folder: Path, criteria: bool, kind: str = "pairwise"
+) -> Spec:
     """A judge's spec with everything that its kind is asked by.
 
-    `mode` and `template` are for judges that say nothing themselves; a template's path is relative to `folder`.
-    Raises InputError where what a judge says of itself does not apply to its kind.
+    `mode` and `template` are for judges that say nothing themselves; a template's path is relative to `folder`; `kind`
+    is the suite's. Raises InputError where what a judge says of itself does not apply to its kind.
     """
     own = spec.asking
     if spec.kind == "recipe":
@@ -122,11 +128,11 @@ def settled(spec: Spec, *, mode: Mode | None, template: str | None, folder: Path
         for name, value in (("mode", own.mode), ("template", own.template)):
             if value is not None:
                 raise InputError(f"{spec.text!r} is no language model, so it takes no {name!r}; leave it out")
-        if own.margin is not None and spec.kind != "reward":
-            raise InputError(f"{spec.text!r} gives no reward, so it takes no 'margin'; leave it out")
+    for name, number in (("margin", own.margin), ("center", own.center), ("spread", own.spread)):
+        if number is not None and spec.kind != "reward":
+            raise InputError(f"{spec.text!r} gives no reward, so it takes no {name!r}; leave it out")
+    if spec.kind not in MODELS:
         return spec
-    if own.margin is not None:
-        raise InputError(f"{spec.text!r} gives no reward, so it takes no 'margin'; leave it out")
     chosen = own.mode or mode or MODES[0]
     if chosen == "verdict-token" and spec.kind in WITHOUT_PROBABILITIES:
         raise InputError(
@@ -138,7 +144,7 @@ def settled(spec: Spec, *, mode: Mode | None, template: str | None, folder: Path
             f"{spec.text!r}: criteria are graded in writing, and verdict-token mode writes nothing; leave out "
             "'criteria', or use mode: generation"
         )
-    usual = by_default(chosen, criteria)
+    usual = by_default(chosen, criteria, kind)
     return replace(spec, asking=Asking(mode=chosen, template=_place(own.template or template or usual, folder)))
 
 
@@ -152,8 +158,10 @@ def templates(values: Mapping[str, Any]) -> list[tuple[list[int | str], str]]:
     return [(where, name) for where, name in found if isinstance(name, str)]
 
 
-def by_default(mode: Mode, criteria: bool) -> str:
-    """The bundled template of a mode, or the one for a suite's own criteria."""
+def by_default(mode: Mode, criteria: bool, kind: str = "pairwise") -> str:
+    """The bundled template of a mode in a kind of suite, or the one for a suite's own criteria."""
+    if kind == "score":
+        return GRADES[mode]
     return template.WITH_CRITERIA if criteria else template.BY_MODE[mode]
 
 
@@ -163,23 +171,36 @@ def _place(name: str, folder: Path) -> str:
     return name if bundled else str((folder / name).resolve())
 
 
-def template_of(spec: Spec) -> Template | None:
+def template_of(spec: Spec, *, kind: str = "pairwise") -> Template | None:
     """The judge template of a settled spec; None for a judge that has none. Raises InputError."""
     if spec.kind not in MODELS:
         return None
     try:
-        return template.load(spec.asking.template or by_default(spec.asking.mode or MODES[0], False))
+        return template.load(spec.asking.template or by_default(spec.asking.mode or MODES[0], False, kind))
     except ValueError as error:
         raise InputError(f"{spec.text}: {error}") from None
 
 
+def fits_grading(found: Template, prompts: Sequence[Prompt]) -> None:
+    """As `fits`, for a template that grades one answer."""
+    _fits(prompts, lambda prompt: found.grading(Exhibit(prompt=prompt, answers=("…",) * len(prompt.turns))))
+
+
 def fits(found: Template, prompts: Sequence[Prompt], criteria: Sequence[Criterion]) -> None:
     """Raise InputError where a template cannot be filled with these prompts, naming how many lack a field."""
+
+    def fill(prompt: Prompt) -> object:
+        empty = ("…",) * len(prompt.turns)
+        return found.messages(Presentation(prompt=prompt, a=empty, b=empty), criteria)
+
+    _fits(prompts, fill)
+
+
+def _fits(prompts: Sequence[Prompt], fill: Callable[[Prompt], object]) -> None:
     failed: list[str] = []
     for prompt in prompts:
-        empty = ("…",) * len(prompt.turns)
         try:
-            found.messages(Presentation(prompt=prompt, a=empty, b=empty), criteria)
+            fill(prompt)
         except ValueError as error:
             failed.append(str(error))
     if failed:

@@ -109,10 +109,18 @@ def plan_job(
 
 
 def _spec(suite: Suite, options: Options, role: Any, resolve: Resolve) -> Spec:
+    found = named_spec(suite, options, role, resolve)
+    if found is None:
+        raise InputError(f"the suite {suite.name!r} names no {role}; add --{role} SPEC")
+    return found
+
+
+def named_spec(suite: Suite, options: Options, role: Any, resolve: Resolve) -> Spec | None:
+    """Who plays a role, resolved: the command line's, else the suite's; None where neither names one."""
     given = options.candidate if role == "candidate" else options.baseline
     text = given or (suite.candidate if role == "candidate" else suite.baseline)
     if text is None:
-        raise InputError(f"the suite {suite.name!r} names no {role}; add --{role} SPEC")
+        return None
     found = resolve(parse(text, role=role, folder=Path() if given else suite.folder))
     if found.kind == "reward":
         raise InputError(f"{text!r} is a reward model, which answers nothing; it can be a judge, not a {role}")
@@ -132,6 +140,7 @@ def settled_judges(suite: Suite, options: Options, resolve: Resolve = lambda spe
         template=given or suite.judge_template,
         folder=Path() if given else suite.folder,
         criteria=bool(suite.criteria),
+        kind=suite.kind,
     )
     found = []
     for text in texts:

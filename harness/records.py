@@ -312,6 +312,19 @@ def read(path: Path, model: type[R], *, last_wins: bool = False) -> list[R]:
     return records
 
 
+def on_disk(path: Path, model: type[Any]) -> list[Any]:
+    """The records of a run's journal, the last line of a key counting; nothing where the file is not there yet.
+
+    Raises InputError on a line that was not written by a run.
+    """
+    if not path.exists():
+        return []
+    records, problems = gather(path, model, last_wins=True)
+    if problems:
+        raise InputError(problems)
+    return records
+
+
 def kind_of(value: Mapping[str, Any]) -> type[Record]:
     """Which record an object of a foreign file is meant to be, by its keys."""
     keys = value.keys()

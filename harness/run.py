@@ -16,13 +16,14 @@ from typing import Any, TypeVar
 from harness.errors import CallFailed, InputError
 from harness.job import Job
 from harness.journal import Journal, repair
-from harness.models.contestant import Answer, Contestant, Question
+from harness.models.contestant import Contestant, Question
 from harness.models.recorded import RecordedVerdicts
 from harness.outcome import Order, preference_of, slots, winner_of
 from harness.plan import Cell, ControlPair, control_pairs, presentations, seeded
 from harness.pool import together
 from harness.progress import Progress
-from harness.records import JudgmentRecord, ResponseRecord, gather, read_lines
+from harness.records import JudgmentRecord, ResponseRecord, on_disk, read_lines
+from harness.responding import RESPONSES, Responses, answered_for_good, respond
 from harness.stopping import asking_order, boundaries, standing
 from judges.controls import Texts
 from judges.template import without_thinking
@@ -30,7 +31,7 @@ from judges.types import Judge, Presentation, Ruling
 
 T = TypeVar("T")
 
-RESPONSES, JUDGMENTS, CONTROLS = "responses.jsonl", "judgments.jsonl", "controls.jsonl"
+JUDGMENTS, CONTROLS = "judgments.jsonl", "controls.jsonl"
 UNANSWERED = ("provider_error", "skipped")
 CONTROL_ORDER: dict[str, Order] = {"original_first": "candidate_first", "damaged_first": "baseline_first"}
 
@@ -57,9 +58,6 @@ class Cast:
     def names(self) -> tuple[str, ...]:
         """Every judge by name, asked ones first."""
         return (*(bench.judge.name for bench in self.benches), *(verdicts.name for verdicts in self.recorded))
-
-
-Responses = dict[tuple[str, str, int], ResponseRecord]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,16 +89,11 @@ class Executor:
             await self._controls(answered)
 
     async def _responses(self) -> Responses:
-        found: Responses = {}
-        for record in on_disk(self.run / RESPONSES, ResponseRecord):
-            found[record.id, str(record.role), record.sample] = record
-        for role, contestant in (("candidate", self.cast.candidate), ("baseline", self.cast.baseline)):
-            wanted = self._questions()
-            missing = [q for q in wanted if not answered_for_good(found.get((q.prompt.id, role, q.sample)))]
-            self.progress.stage(f"{role} answers", len(wanted), len(wanted) - len(missing))
-            if missing:
-                await contestant.answer(missing, self._keeper(role, found))
-        return found
+        who = {
+            "candidate": (self.cast.candidate, self.job.candidate.text),
+            "baseline": (self.cast.baseline, self.job.baseline.text),
+        }
+        return await respond(self.run, self.journal, self.progress, who, self._questions())
 
     def _settled(self, responses: Responses) -> bool:
         kinds = {"candidate": self.job.candidate.kind, "baseline": self.job.baseline.kind}
@@ -117,17 +110,6 @@ class Executor:
             for prompt in job.suite.prompts
             for sample in range(job.repeats[prompt.id])
         ]
-
-    def _keeper(self, role: str, found: Responses) -> Any:
-        spec = self.job.candidate if role == "candidate" else self.job.baseline
-
-        def keep(question: Question, answer: Answer) -> None:
-            record = response_json(question, answer, role, spec.text)
-            self.journal.append(RESPONSES, record)
-            found[question.prompt.id, role, question.sample] = ResponseRecord.model_validate(record)
-            self.progress.advance()
-
-        return keep
 
     async def _until_decided(self, answered: Mapping[tuple[str, str, int], Texts]) -> None:
         """Wave after wave of prompts in their drawn order, until what is on disk decides the question."""
@@ -254,19 +236,6 @@ def planned_controls(job: Job, answered: Mapping[tuple[str, str, int], Texts]) -
     return control_pairs(job.suite.prompts, firsts, job.suite.seed)
 
 
-def on_disk(path: Path, model: type[Any]) -> list[Any]:
-    """The records of a run's journal, the last line of a key counting; nothing where the file is not there yet.
-
-    Raises InputError on a line that was not written by a run.
-    """
-    if not path.exists():
-        return []
-    records, problems = gather(path, model, last_wins=True)
-    if problems:
-        raise InputError(problems)
-    return records
-
-
 def control_lines(run: Path) -> list[dict[str, Any]]:
     """A run's control verdicts, the last line of a key counting."""
     path = run / CONTROLS
@@ -288,13 +257,6 @@ def usable_records(judgments: Iterable[JudgmentRecord], repeats: Mapping[str, in
     return [record for record in judgments if record.repeat < repeats.get(record.id, 0)]
 
 
-def answered_for_good(record: ResponseRecord | None, *, recorded: bool = False) -> bool:
-    """Whether a response is there, or will never be: the model refused, or a recorded file says that it failed."""
-    if record is None:
-        return False
-    return record.finish != "error" or recorded or bool(getattr(record, "refused", False))
-
-
 def texts_of(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> dict[tuple[str, str, int], Texts]:
     """The texts of every response that is one, by (id, role, sample), as judges see them: without thinking blocks."""
     return {
@@ -306,20 +268,6 @@ def texts_of(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> dict[t
 
 def _length(texts: Sequence[str]) -> int:
     return sum(map(len, texts))
-
-
-def response_json(question: Question, answer: Answer, role: str | None, model: str) -> dict[str, Any]:
-    """The contract's response record of one answer; without a role where it can play either."""
-    record: dict[str, Any] = {"id": question.prompt.id} | ({"role": role} if role is not None else {})
-    record |= {"sample": question.sample, "model": model}
-    if answer.texts is not None and len(question.prompt.turns) == 1:
-        record["response"] = answer.texts[0]
-    elif answer.texts is not None:
-        record["responses"] = list(answer.texts)
-    record["finish"] = answer.finish
-    if answer.latency_s is not None:
-        record["latency_s"] = answer.latency_s
-    return record | dict(answer.details)
 
 
 def judgment_json(

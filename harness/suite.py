@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness import fastchat
 from harness.errors import HarnessError, InputError, Problem
 from harness.judging import CriteriaKey, JudgeKeys, ModeKey, PanelKey, PanelKeys, criteria_of, templates
 from harness.models.spec import Asking, Role, parse
@@ -37,27 +38,68 @@ class SamplingKeys(BaseModel):
     seed: Annotated[int, Field(strict=True)] | None = None
 
 
+class FastchatKeys(BaseModel):
+    """`prompts: {fastchat: PATH}`: questions as FastChat publishes them, with their reference answers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fastchat: Annotated[str, Field(min_length=1)]
+    references: str | None = None
+
+
 class SuiteKeys(BaseModel):
-    """The keys a pairwise suite may have."""
+    """The keys that every kind of suite may have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     kind: Literal["pairwise", "score", "perplexity", "classify", "matrix"] = "pairwise"
-    prompts: str | list[dict[str, Any]]
+    prompts: str | list[dict[str, Any]] | FastchatKeys
     candidate: str | None = None
     baseline: str | None = None
     judges: list[str | JudgeKeys] = Field(default_factory=list)
     judge_mode: ModeKey | None = None
     judge_template: str | None = None
-    criteria: CriteriaKey = Field(default_factory=list)
-    panel: PanelKey = PanelKeys()
-    orders: Orders = "both"
     repeats: Annotated[int, Field(ge=1, strict=True)] | None = None
     sampling: SamplingKeys = SamplingKeys()
     judge_sampling: SamplingKeys = SamplingKeys()
-    equivalence: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     seed: Annotated[int, Field(strict=True)] = 0
+
+
+class PairwiseKeys(SuiteKeys):
+    """The keys a pairwise suite may have."""
+
+    kind: Literal["pairwise"] = "pairwise"
+    criteria: CriteriaKey = Field(default_factory=list)
+    panel: PanelKey = PanelKeys()
+    orders: Orders = "both"
+    equivalence: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+
+    def own(self) -> dict[str, Any]:
+        """What of it a `Suite` has for this kind alone."""
+        return {
+            "criteria": criteria_of(self.criteria),
+            "panel": self.panel.rule,
+            "panel_gold": self.panel.gold,
+            "orders": self.orders,
+            "equivalence": self.equivalence,
+        }
+
+
+class ScoreKeys(SuiteKeys):
+    """The keys a score suite may have."""
+
+    kind: Literal["score"]
+    judge_repeats: Annotated[int, Field(ge=1, strict=True)] = 1
+
+    def own(self) -> dict[str, Any]:
+        """What of it a `Suite` has for this kind alone."""
+        return {"judge_repeats": self.judge_repeats}
+
+
+KEYS: dict[str, type[PairwiseKeys] | type[ScoreKeys]] = {"pairwise": PairwiseKeys, "score": ScoreKeys}
+# Answers are compared as they are usually asked for, and graded at their most likely.
+TEMPERATURE = {"pairwise": 0.75, "score": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +108,8 @@ class Suite:
 
     `repeats` None means: as many samples as recorded responses hold, one where they are generated. `asking` holds what
     the suite says of single judges, by their specs; `judge_mode` and `judge_template` are for the others. `panel_gold`
-    names the judge whose agreement with each of the others is that one's weight.
+    names the judge whose agreement with each of the others is that one's weight. What belongs to another kind of suite
+    has its default.
     """
 
     name: str
@@ -74,13 +117,15 @@ class Suite:
     candidate: str | None
     baseline: str | None
     judges: tuple[str, ...]
-    orders: Orders
     repeats: int | None
     sampling: Sampling
     judge_sampling: Sampling
-    equivalence: float
     seed: int
     folder: Path
+    kind: str = "pairwise"
+    orders: Orders = "both"
+    equivalence: float = 0.05
+    judge_repeats: int = 1
     asking: Mapping[str, Asking] = field(default_factory=dict)
     judge_mode: Mode | None = None
     judge_template: str | None = None
@@ -109,27 +154,29 @@ def load(path: Path, *, files: bool = False) -> Suite:
     """
     values, line_of = load_yaml(path)
     problems: list[Problem] = []
-    keys: SuiteKeys | None = None
+    keys: PairwiseKeys | ScoreKeys | None = None
+    kind = values.get("kind", "pairwise")
+    if kind in KINDS and kind not in KEYS:
+        what = f"kind: {kind!r} cannot be run in this version; use one of: {', '.join(KEYS)}"
+        raise InputError([Problem(path=str(path), line=line_of(["kind"]), what=what)])
+    model = KEYS[kind] if isinstance(kind, str) and kind in KEYS else PairwiseKeys
     try:
-        keys = SuiteKeys.model_validate(values)
+        keys = model.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, str(path), line_of, known=tuple(SuiteKeys.model_fields))
+        problems += problems_of(error, str(path), line_of, known=tuple(model.model_fields))
     prompts, more = _prompts(path, values.get("prompts"), line_of)
     problems += [*more, *_spec_problems(path, values, line_of, files=files), *_template_problems(path, values, line_of)]
     if problems or keys is None:
         raise InputError(problems)
-    if keys.kind != "pairwise":
-        what = f"kind: {keys.kind!r} cannot be run in this version; use kind: pairwise"
-        raise InputError([Problem(path=str(path), line=line_of(["kind"]), what=what)])
     return _suite(keys, prompts, path.resolve().parent)
 
 
 def suite_of(values: Mapping[str, Any], prompts: Sequence[Prompt], *, folder: Path) -> Suite:
-    """The suite of these keys (but `prompts`), whose prompts are there already. Raises pydantic's ValidationError."""
-    return _suite(SuiteKeys.model_validate({**values, "prompts": []}), prompts, folder.resolve())
+    """The pairwise suite of these keys but `prompts`, which are there already. Raises pydantic's ValidationError."""
+    return _suite(PairwiseKeys.model_validate({**values, "prompts": []}), prompts, folder.resolve())
 
 
-def _suite(keys: SuiteKeys, prompts: Sequence[Prompt], folder: Path) -> Suite:
+def _suite(keys: PairwiseKeys | ScoreKeys, prompts: Sequence[Prompt], folder: Path) -> Suite:
     return Suite(
         name=keys.name,
         prompts=tuple(prompts),
@@ -139,18 +186,15 @@ def _suite(keys: SuiteKeys, prompts: Sequence[Prompt], folder: Path) -> Suite:
         asking={judge.spec: judge.asking() for judge in keys.judges if not isinstance(judge, str)},
         judge_mode=keys.judge_mode,
         judge_template=keys.judge_template,
-        criteria=criteria_of(keys.criteria),
-        panel=keys.panel.rule,
-        panel_gold=keys.panel.gold,
-        orders=keys.orders,
         repeats=keys.repeats,
-        sampling=override(Sampling(temperature=0.75), keys.sampling.model_dump(exclude_none=True)),
+        sampling=override(Sampling(temperature=TEMPERATURE[keys.kind]), keys.sampling.model_dump(exclude_none=True)),
         judge_sampling=override(
             Sampling(temperature=0.0, max_tokens=1024), keys.judge_sampling.model_dump(exclude_none=True)
         ),
-        equivalence=keys.equivalence,
         seed=keys.seed,
         folder=folder,
+        kind=keys.kind,
+        **keys.own(),
     )
 
 
@@ -195,6 +239,11 @@ def _template_problems(path: Path, values: Mapping[str, Any], line_of: LineOf) -
 def _prompts(path: Path, given: Any, line_of: LineOf) -> tuple[list[Prompt], list[Problem]]:
     if isinstance(given, str):
         return load_prompts(path.parent / given)
+    if isinstance(given, Mapping) and isinstance(given.get("fastchat"), str):
+        references = given.get("references")
+        return fastchat.load(
+            path.parent / given["fastchat"], path.parent / references if isinstance(references, str) else None
+        )
     if not isinstance(given, list):
         return [], []
     prompts: dict[str, Prompt] = {}

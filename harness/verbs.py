@@ -22,6 +22,7 @@ from harness.models.spec import Spec, parse
 from harness.plan import control_count, limited, presentations
 from harness.preferences import preferences
 from harness.progress import showing
+from harness.records import ScoreRecord, kind_of, read_lines
 from harness.report.data import Report
 from harness.report.leakage import leaked_ids, leaked_line
 from harness.suite import Suite
@@ -46,6 +47,10 @@ def run(
 ) -> int:
     """`harness run`: exit code 0, 1 (leakage, where that is asked for), 3, 4 or 130; raises InputError for 2."""
     suite = suites.load(suites.locate(given))
+    if suite.kind == "score":
+        from harness.scoring import verb
+
+        return verb.run(suite, options, out=out, as_json=as_json, resolve=resolve, gate=fail_on_leakage)
     return run_suite(suite, options, out=out, as_json=as_json, resolve=resolve, fail_on_leakage=fail_on_leakage)
 
 
@@ -76,6 +81,10 @@ def run_suite(
 
 def resume(path: Path, *, concurrency: int, as_json: bool, max_cost: float | None = None) -> int:
     """`harness resume`: goes on from what is on disk; exit codes as `run`. `max_cost` is what this command may pay."""
+    if folder.kind_of(path) == "score":
+        from harness.scoring import verb
+
+        return verb.resume(path, concurrency=concurrency, as_json=as_json, max_cost=max_cost)
     spending = budget(max_cost)
     with folder.reopen(path) as manifest:
         job = from_manifest(manifest)
@@ -218,6 +227,12 @@ def analyze(
     Exit code 0, or what the leakage gate says where that is asked for.
     """
     runs = [path for path in paths if path.is_dir()]
+    if any(_of_scores(path) for path in paths):
+        from harness.scoring import verb
+
+        if equivalence is not None or fail_on_leakage:
+            raise InputError("--equivalence and --fail-on-leakage belong to comparisons; scores have neither")
+        return verb.analyze(paths, out=out, as_json=as_json)
     if equivalence is not None and not 0 < equivalence < 0.5:
         raise InputError(
             f"--equivalence is a half-width around 1/2, more than 0 and less than 0.5, found {equivalence:g}"
@@ -245,6 +260,16 @@ def analyze(
         collect.write(out, report)
     _show(report, as_json=as_json)
     return _leakage_gate(report.summary) if fail_on_leakage else 0
+
+
+def _of_scores(path: Path) -> bool:
+    """Whether a path is a score run, or a file whose first line is a score."""
+    if path.is_dir():
+        return folder.kind_of(path) == "score"
+    if not path.is_file():
+        return False
+    first = next((value for _, value in read_lines(path)), None)
+    return isinstance(first, dict) and kind_of(first) is ScoreRecord
 
 
 def write_preferences(run: Path, *, out: Path, as_json: bool) -> int:

@@ -5,7 +5,7 @@ Checks everything that can be checked before the first call: files, keys, finger
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from harness.models.recorded import RecordedResponses, RecordedVerdicts, file_sh
 from harness.models.spec import Spec
 from harness.models.weights import loadable, locate, require_extra
 from harness.run import Bench, Cast
+from harness.suite import Suite
 from judges.build import Wanted, build
 from judges.reward import Scorer
 from judges.template import Template
@@ -103,10 +104,9 @@ class Workshop:
 
     def cast(self, job: Job) -> Cast:
         """Everyone a job needs. Raises InputError where a file, a key, a checkpoint or a budget's price is missing."""
-        if self.budget.limited:
-            self._prices.require((job.candidate, job.baseline, *job.judges))
-        candidate = self._contestant(job.candidate, "candidate", job)
-        baseline = self._contestant(job.baseline, "baseline", job)
+        self.can_pay((job.candidate, job.baseline, *job.judges))
+        candidate = self.contestant(job.candidate, "candidate", job.suite, job.nonce)
+        baseline = self.contestant(job.baseline, "baseline", job.suite, job.nonce)
         benches = tuple(self.bench(spec, job) for spec in job.judges if spec.kind != "recorded")
         recorded = tuple(
             verdicts for spec in job.judges if spec.kind == "recorded" for verdicts in self._verdicts(spec)
@@ -115,7 +115,13 @@ class Workshop:
         distinct(cast.names, "judge")
         return cast
 
-    def _contestant(self, spec: Spec, role: Any, job: Job) -> Contestant:
+    def can_pay(self, specs: Sequence[Spec]) -> None:
+        """Raise InputError where a budget is kept and the price of one of these is not known."""
+        if self.budget.limited:
+            self._prices.require(specs)
+
+    def contestant(self, spec: Spec, role: Any, suite: Suite, nonce: str) -> Contestant:
+        """Who plays a role in a suite. Raises InputError where a file, a key or a checkpoint is missing."""
         if role in self._given:
             given = self._given[role]
             self.fingerprints[role], self.weights[role] = given.fingerprint, given.folders
@@ -123,13 +129,13 @@ class Workshop:
             return given.contestant
         if spec.kind == "recorded":
             self.fingerprints[role] = file_sha256(spec.path)
-            return load_responses(spec.path, role, job.suite.prompts)
+            return load_responses(spec.path, role, suite.prompts)
         if spec.kind == "hf":
-            return self._local(spec, role, job)
+            return self._local(spec, role, suite, nonce)
         model = self._model(spec)
         # Nobody sees the weights behind an API: its address and name are all there is to hold on to.
         self.fingerprints[role] = f"{model.url} {spec.rest}"
-        return ModelContestant(model=model, concurrency=self.concurrency, nonce=job.nonce)
+        return ModelContestant(model=model, concurrency=self.concurrency, nonce=nonce)
 
     def _weights(self, spec: Spec, name: str) -> tuple[Path, Path | None]:
         """A local checkpoint's folders; its fingerprint and what is to be said of it are kept under `name`."""
@@ -162,7 +168,7 @@ class Workshop:
             nonce=nonce,
         )
 
-    def _local(self, spec: Spec, role: str, job: Job) -> Contestant:
+    def _local(self, spec: Spec, role: str, suite: Suite, nonce: str) -> Contestant:
         base, adapter = self.weights[role] = self._weights(spec, role)
         from harness.models.huggingface import LocalContestant
 
@@ -172,16 +178,16 @@ class Workshop:
             base=base,
             adapter=adapter,
             fingerprint=self.fingerprints[role],
-            seed=job.suite.seed + 1 if itself else job.suite.seed,
+            seed=suite.seed + 1 if itself else suite.seed,
             cache=self.cache,
             meter=self.meter,
-            nonce=job.nonce,
+            nonce=nonce,
         )
 
     def bench(self, spec: Spec, job: Job) -> Bench:
         """A judge that is asked. Raises InputError where its key, its weights or the prompts' checks are missing."""
         suite = job.suite
-        asked = self._asked(spec, job.nonce)
+        asked = self.asked(spec, job.nonce)
         found = template_of(spec)
         if found is not None:
             fits(found, suite.prompts, suite.criteria)
@@ -191,11 +197,15 @@ class Workshop:
             raise InputError(
                 f"the rubric judge needs prompts with 'checks'; {suite.name!r} has none, so give another --judge"
             )
-        local = spec.kind in LOCAL
-        workers = LOCAL_WORKERS if local else self.concurrency if asked is not None else 1
-        return Bench(judge=judge, controls=spec.kind != "control", workers=workers)
+        return Bench(judge=judge, controls=spec.kind != "control", workers=self.workers(spec))
 
-    def _asked(self, spec: Spec, nonce: str) -> Any:
+    def workers(self, spec: Spec) -> int:
+        """How many questions to a judge may be under way at once."""
+        if spec.kind in LOCAL:
+            return LOCAL_WORKERS
+        return self.concurrency if spec.kind in APIS else 1
+
+    def asked(self, spec: Spec, nonce: str) -> Any:
         """What a judge asks: an API's model, a local one, a reward model; None where it asks nobody."""
         if spec.kind in APIS:
             return self._model(spec)
@@ -242,14 +252,15 @@ class Workshop:
     def kin(self, job: Job, cast: Cast) -> list[str]:
         """A sentence for every judge that is kin to a contestant."""
         contestants = {
-            "candidate": self._kin(job.candidate, "candidate", cast.candidate),
-            "baseline": self._kin(job.baseline, "baseline", cast.baseline),
+            "candidate": self.kin_of(job.candidate, "candidate", cast.candidate),
+            "baseline": self.kin_of(job.baseline, "baseline", cast.baseline),
         }
-        judges = {spec.text: self._kin(spec, spec.text) for spec in job.judges if spec.kind in (*MODELS, "reward")}
+        judges = {spec.text: self.kin_of(spec, spec.text) for spec in job.judges if spec.kind in (*MODELS, "reward")}
         judges |= {verdicts.name: Kin(names=(verdicts.name,)) for verdicts in cast.recorded}
         return flags(judges, contestants)
 
-    def _kin(self, spec: Spec, name: str, contestant: Contestant | None = None) -> Kin:
+    def kin_of(self, spec: Spec, name: str, contestant: Contestant | None = None) -> Kin:
+        """Where a contestant or a judge comes from, as far as it is known; its weights are kept under `name`."""
         if isinstance(contestant, RecordedResponses):
             models = {record.model for record in contestant.by_key.values() if record.model}
             return Kin(names=tuple(sorted(models)))

@@ -1,6 +1,6 @@
-"""From a judge's kind to a judge: one line a kind. Importing a judge module registers nothing.
+"""From a judge's kind to a judge, or to a grader of single answers: one line a kind.
 
-`recorded/…` judges are files, not judges: the run reads them.
+Importing a judge module registers nothing. `recorded/…` judges are files, not judges: the run reads them.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from judges.controls import ControlJudge
+from judges.grading import LanguageGrader, TokenGrader
 from judges.pairwise import PairwiseJudge
-from judges.reward import RewardJudge
-from judges.rubric import RubricJudge
+from judges.reward import RewardGrader, RewardJudge
+from judges.rubric import RubricGrader, RubricJudge
 from judges.template import Template
-from judges.types import Criterion, Judge, Mode, Sampling
+from judges.types import Criterion, Grader, Judge, Mode, Sampling
 from judges.verdict_token import VerdictTokenJudge
 
 
@@ -23,7 +24,8 @@ class Wanted:
     """What a judge is built from: its name, what follows the kind in its spec, and how it is to be asked.
 
     `asked` is the model, chooser or scorer that it asks, None where it asks nobody; `mode` and `template` belong to
-    language models, `margin` to reward models. `nonce` makes it really answer again.
+    language models, `margin` to reward models that compare, `center` and `spread` to those that grade (see
+    `judges.reward.on_scale`). `nonce` makes it really answer again.
     """
 
     name: str
@@ -34,6 +36,8 @@ class Wanted:
     template: Template | None = None
     criteria: tuple[Criterion, ...] = ()
     margin: float = 0.0
+    center: float = 0.0
+    spread: float = 1.0
     nonce: str = ""
 
 
@@ -51,6 +55,19 @@ def _language_model(wanted: Wanted) -> Judge:
     )
 
 
+def _language_grader(wanted: Wanted) -> Grader:
+    assert wanted.template is not None
+    if wanted.mode == "verdict-token":
+        return TokenGrader(name=wanted.name, chooser=wanted.asked, template=wanted.template, nonce=wanted.nonce)
+    return LanguageGrader(
+        name=wanted.name,
+        model=wanted.asked,
+        template=wanted.template,
+        sampling=wanted.sampling,
+        nonce=wanted.nonce,
+    )
+
+
 BUILDERS: dict[str, Callable[[Wanted], Judge]] = {
     "rubric": lambda wanted: RubricJudge(),
     "control": lambda wanted: ControlJudge(bias=wanted.rest),
@@ -60,7 +77,24 @@ BUILDERS: dict[str, Callable[[Wanted], Judge]] = {
     "reward": lambda wanted: RewardJudge(name=wanted.name, scorer=wanted.asked, margin=wanted.margin),
 }
 
+GRADERS: dict[str, Callable[[Wanted], Grader]] = {
+    "rubric": lambda wanted: RubricGrader(),
+    "openai": _language_grader,
+    "anthropic": _language_grader,
+    "hf": _language_grader,
+    "reward": lambda wanted: RewardGrader(
+        name=wanted.name, scorer=wanted.asked, center=wanted.center, spread=wanted.spread
+    ),
+}
+# What they grade is said of the last answer alone: asked about an earlier turn, they refuse.
+LAST_TURN_ONLY = frozenset({"rubric"})
+
 
 def build(kind: str, wanted: Wanted) -> Judge:
     """The judge of a kind. Raises KeyError for a kind that cannot judge."""
     return BUILDERS[kind](wanted)
+
+
+def build_grader(kind: str, wanted: Wanted) -> Grader:
+    """The grader of a kind. Raises KeyError for a kind that cannot grade, ValueError for a spread not above 0."""
+    return GRADERS[kind](wanted)

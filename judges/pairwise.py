@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 from judges import parse
-from judges.template import Template, without_thinking
-from judges.types import Criterion, Json, Message, Model, Presentation, Reply, Request, Ruling, Sampling, Schema
+from judges.asking import answer_in, ask, how_asked
+from judges.template import Template
+from judges.types import Criterion, Model, Presentation, Reply, Request, Ruling, Sampling, Schema
 
 CRITERIA = tuple(Criterion(name=name) for name in ("relevance", "correctness", "depth", "clarity", "engagement"))
 REMINDER = 'End your reply with the JSON object; its "winner" must be "A", "B" or "tie".'
 PLAIN = "[[A]], [[B]] or [[C]]"
-MORE_ROOM = 4
 
 
 def schema_of(criteria: Sequence[Criterion]) -> Schema:
@@ -74,7 +74,6 @@ class PairwiseJudge:
     async def judge(self, shown: Presentation, *, rng: random.Random, repeat: int = 0) -> Ruling:
         """Rule on a presentation; at most two questions. Raises what `Model.ask` raises."""
         criteria = self.criteria or CRITERIA
-        told = partial(read, criteria=criteria)
         first = Request(
             messages=self.template.messages(shown, self.criteria),
             sampling=self.sampling,
@@ -83,30 +82,20 @@ class PairwiseJudge:
             repeat=repeat,
             nonce=self.nonce,
         )
-        attempt = partial(self.model.ask, usable=lambda reply: told(reply).status == "ok", stored_as=first)
-        ruling = told(await attempt(first))
-        if ruling.status == "truncated":
-            room = replace(self.sampling, max_tokens=self.sampling.max_tokens * MORE_ROOM)
-            ruling = told(await attempt(replace(first, sampling=room)), attempts=2)
-        elif ruling.status == "invalid_parse":
-            *before, last = first.messages
-            reminder = REMINDER if first.schema is not None else f"End your reply with {PLAIN}."
-            reminded = Message(role=last.role, content=f"{last.content}\n{reminder}")
-            ruling = told(await attempt(replace(first, messages=(*before, reminded))), attempts=2)
-        return ruling
+        return await ask(
+            self.model,
+            first,
+            read=lambda reply, attempts: read(reply, attempts=attempts, criteria=criteria),
+            reminder=REMINDER if first.schema is not None else f"End your reply with {PLAIN}.",
+        )
 
 
 def read(reply: Reply, *, attempts: int = 1, criteria: Sequence[Criterion] = CRITERIA) -> Ruling:
     """What a reply says: a verdict, or the name of what it is instead."""
-    text, open_thought = without_thinking(reply.text)
-    asked: dict[str, Json] = {**reply.applied, "attempts": attempts}
-    if reply.model:
-        asked["model"] = reply.model
-    whole = partial(Ruling, reply=reply.text, asked=asked, mode="generation")
-    if reply.finish == "refused":
-        return whole(verdict=None, status="refused")
-    if reply.finish == "length" or open_thought:
-        return whole(verdict=None, status="truncated")
+    text, lacking = answer_in(reply)
+    whole = partial(Ruling, reply=reply.text, asked=how_asked(reply, attempts), mode="generation")
+    if lacking is not None:
+        return whole(verdict=None, status=lacking)
     verdict = parse.verdict(text)
     if verdict is None:
         return whole(verdict=None, status="invalid_parse")

@@ -1,17 +1,22 @@
-"""The reward judge: a model scores each answer on its own, and the higher reward wins.
+"""The reward judge and grader: a model scores each answer on its own; the higher reward wins.
 
 Order cannot matter, for no answer is seen beside another; the record says so. The logistic of the difference is the
 probability that A is better (Bradley-Terry, as reward models are trained: Ouyang et al. 2022, 2203.02155, eq. 1).
+
+As a grade, a reward is mapped to 1-10 by `on_scale`. Its two numbers belong to the reward model and are given, never
+fitted to the answers at hand: else the same answer would have another grade in another run.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from judges.types import Presentation, Prompt, Ruling, Verdict
+from judges.types import Exhibit, Grade, Presentation, Prompt, Ruling, Verdict
+
+SCALE = (1.0, 10.0)
 
 
 class Scorer(Protocol):
@@ -52,3 +57,43 @@ class RewardJudge:
             probability_a=logistic(a - b),
             asked={"order_blind": True} | ({"margin": self.margin} if self.margin else {}),
         )
+
+
+def on_scale(raw: float, *, center: float = 0.0, spread: float = 1.0) -> float:
+    """A reward on 1-10: 1 + 9 x logistic((raw - center) / spread), so that `center` is 5.5 and order is kept.
+
+    Of one `spread` above the center it is 7.58, of one below 3.42. Rewards some 35 spreads out meet at the scale's end.
+    Raises ValueError unless `spread` is above 0 and both are finite.
+    """
+    if not (math.isfinite(center) and math.isfinite(spread) and spread > 0):
+        raise ValueError(f"a reward is mapped with a finite center and a spread above 0, not {center} and {spread}")
+    lowest, highest = SCALE
+    return lowest + (highest - lowest) * logistic((raw - center) / spread)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RewardGrader:
+    """Grades an answer by its reward, kept in `raw`, mapped to 1-10 by `on_scale`. Raises ValueError as that does."""
+
+    name: str
+    scorer: Scorer
+    center: float = 0.0
+    spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        on_scale(0.0, center=self.center, spread=self.spread)
+
+    @property
+    def scale(self) -> tuple[float, float]:
+        return SCALE
+
+    async def grade(self, shown: Exhibit, *, rng: random.Random, repeat: int = 0) -> Grade:
+        """Grade the last answer in its conversation. Raises what the scorer raises; `rng`, `repeat` change nothing."""
+        asked = {"center": self.center, "spread": self.spread}
+        conversation = replace(shown.prompt, turns=shown.prompt.turns[: shown.turn])
+        raw = await self.scorer.score(conversation, shown.answers)
+        if not math.isfinite(raw):
+            reply = f"the reward is not a finite number ({raw})"
+            return Grade(score=None, status="invalid_parse", reply=reply, asked=asked)
+        score = on_scale(raw, center=self.center, spread=self.spread)
+        return Grade(score=score, status="ok", raw=raw, asked=asked)

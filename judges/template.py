@@ -1,7 +1,8 @@
 """Judge templates: Markdown files with a system and a user part, filled with untrusted text.
 
 A third part, `=== lead ===`, is what the reply is made to begin with where only the verdict's token is wanted. A
-template names the fields `system`, `turns`, `reference`, `a`, `b`, `criteria`, or further keys of the prompts.
+template names the fields `system`, `turns`, `reference`, `a`, `b`, `criteria`, or further keys of the prompts. One that
+grades a single answer names `answers` instead of `a` and `b`: the last one is to be graded, at the last of `turns`.
 
 Responses are hostile: whatever could pass for one of the template's own marks is defused before rendering, and
 thinking blocks are taken out. A template in use never changes; its SHA-256 is part of every cache key.
@@ -20,7 +21,7 @@ from typing import Any
 import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from judges.types import Criterion, Message, Mode, Presentation, Prompt
+from judges.types import Criterion, Exhibit, Message, Mode, Presentation, Prompt
 
 PROMPTS = Path(__file__).resolve().parent.parent / "prompts"
 BY_MODE: dict[Mode, str] = {"generation": "pairwise", "verdict-token": "verdict"}
@@ -64,6 +65,10 @@ class _Lacking(jinja2.Undefined):
     __str__ = __iter__ = jinja2.Undefined._fail_with_undefined_error
 
 
+def _no_reference(turn: int) -> _Lacking:
+    return _Lacking(hint=f"turn {turn} has no reference answer")
+
+
 @dataclass(frozen=True)
 class Template:
     """A judge template and its SHA-256."""
@@ -95,6 +100,11 @@ class Template:
         return '"winner"' in self.source
 
     @property
+    def wants_rating(self) -> bool:
+        """Whether the reply that the template asks for is a JSON object with a rating."""
+        return '"rating"' in self.source
+
+    @property
     def lead(self) -> str:
         """What the reply is made to begin with where only the verdict's token is wanted."""
         return self._parts["lead"].render() if "lead" in self._parts else LEAD
@@ -109,10 +119,29 @@ class Template:
                 {"name": each.name, "about": each.about, "low": each.low, "high": each.high} for each in criteria
             ],
         }
+        return self._filled(fields, shown.prompt)
+
+    def grading(self, shown: Exhibit) -> tuple[Message, ...]:
+        """The messages that put one answer to a grader, the conversation up to it. Raises ValueError as `messages`.
+
+        `reference` has one entry for each turn shown; that of a turn without a reference counts as absent.
+        """
+        known, last = _of_prompt(shown.prompt), shown.turn
+        texts = (*shown.prompt.reference, *("",) * last)[:last]
+        fields = {
+            **dict.fromkeys("ab", _Lacking(hint="'a' and 'b' are the answers of a comparison, and this grades one")),
+            **known,
+            "turns": known["turns"][:last],
+            "reference": [defuse(text) or _no_reference(turn) for turn, text in enumerate(texts, start=1)],
+            "answers": [defuse(without_thinking(text)[0]) for text in shown.answers],
+        }
+        return self._filled(fields, shown.prompt)
+
+    def _filled(self, fields: Mapping[str, Any], prompt: Prompt) -> tuple[Message, ...]:
         try:
             system, user = (self._parts[part].render(fields) for part in ("system", "user"))
         except jinja2.UndefinedError as error:
-            what = f"the template {self.name!r} names a field that prompt {shown.prompt.id!r} lacks ({error})"
+            what = f"the template {self.name!r} names a field that prompt {prompt.id!r} lacks ({error})"
             raise ValueError(f"{what}; add it to the prompts, or give another template") from None
         except jinja2.TemplateError as error:
             raise ValueError(f"the template {self.name!r} cannot be filled: {error}") from None

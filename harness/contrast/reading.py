@@ -35,6 +35,7 @@ from harness.records import (
 )
 from harness.report.numerals import listed, plural
 from harness.run import UNANSWERED
+from harness.scoring.figures import graded_turns, prompt_scores
 from judges.types import Prompt, Sampling
 
 Scores = dict[str, dict[str, float]]
@@ -269,19 +270,13 @@ def _in_reach(path: Path, records: Iterable[ScoreRecord]) -> None:
         raise InputError(problems)
 
 
-def _judge_scores(judge: str, records: Iterable[ScoreRecord]) -> dict[str, float]:
+def _judge_scores(judge: str, records: Sequence[ScoreRecord]) -> dict[str, float]:
     """One judge's score of every prompt whose every turn it scored: the mean over turns of the mean over repeats."""
-    turns: dict[str, set[int]] = defaultdict(set)
-    held: dict[tuple[str, int], list[float]] = defaultdict(list)
+    counts: dict[str, int] = {}
     for record in records:
-        turns[record.id].add(record.turn)
-        if record.judge == judge and record.score is not None:
-            held[record.id, record.turn].append(record.score)
-    return {
-        name: fmean(fmean(sorted(held[name, turn])) for turn in sorted(own))
-        for name, own in turns.items()
-        if all((name, turn) in held for turn in own)
-    }
+        counts[record.id] = max(counts.get(record.id, 1), record.turn)
+    own = [record for record in records if record.judge == judge]
+    return prompt_scores(own, graded_turns(own, counts))
 
 
 def of_predictions(path: Path) -> Side:

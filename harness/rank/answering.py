@@ -21,9 +21,9 @@ from harness.models.contestant import Answer, Contestant, Question
 from harness.models.meter import Meter
 from harness.progress import Progress
 from harness.rank.robin import RESPONSES, Robin, file_of
-from harness.records import ResponseRecord
+from harness.records import ResponseRecord, on_disk
 from harness.report.numerals import plural
-from harness.run import answered_for_good, on_disk, response_json
+from harness.responding import answered_for_good, response_json
 from harness.workshop import Workshop
 
 

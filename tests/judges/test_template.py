@@ -112,5 +112,5 @@ def test_criteria_of_the_suite_are_named_with_their_scales():
 
 
 def test_a_template_that_does_not_exist_is_named_with_those_that_do():
-    with pytest.raises(ValueError, match=r"no judge template 'mine'.*criteria, pairwise, verdict"):
+    with pytest.raises(ValueError, match=r"no judge template 'mine'.*criteria, grade, grade_token, pairwise, verdict"):
         load("mine")

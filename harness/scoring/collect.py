@@ -1,0 +1,169 @@
+"""From a score run's folder, or from scores files, to a summary. Reads; decides nothing itself.
+
+A summary depends on what is on disk alone, so that a resumed run ends with the same one as an uninterrupted run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.collect import response_notes
+from harness.errors import InputError, Problem
+from harness.folder import read_manifest
+from harness.leakage import guard
+from harness.records import ResponseRecord, ScoreRecord, on_disk, read
+from harness.report.numerals import listed
+from harness.responding import RESPONSES, answered_for_good
+from harness.run import UNANSWERED
+from harness.scoring.figures import Scale, graded_turns
+from harness.scoring.job import ScoreJob, from_manifest
+from harness.scoring.run import SCORES, cells_of
+from harness.scoring.summary import ScoreSummary, Setting, summarize
+from harness.seal import seals_of, state
+from judges.build import LAST_TURN_ONLY
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Found:
+    """What a score run's folder holds: responses by (prompt, role, sample), score records by role."""
+
+    job: ScoreJob
+    manifest: Mapping[str, Any]
+    responses: Mapping[tuple[str, str, int], ResponseRecord]
+    scores: Mapping[str, tuple[ScoreRecord, ...]]
+    edited: tuple[str, ...] = ()
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """Every judge of the run by name, and after them any whose scores were added to its journal."""
+        planned = tuple(self.manifest["judge_names"])
+        added = {record.judge for rows in self.scores.values() for record in rows} - set(planned)
+        return (*planned, *sorted(added))
+
+    @property
+    def scales(self) -> dict[str, Scale | None]:
+        """The scale of every judge, where it is known."""
+        known = self.manifest.get("scales", {})
+        return {name: (float(known[name][0]), float(known[name][1])) if name in known else None for name in self.judges}
+
+
+def find(run: Path, *, seals: bool = True) -> Found:
+    """Read a score run's folder. Raises InputError where it is none, or its files are not a run's."""
+    manifest = read_manifest(run)
+    job = from_manifest(manifest)
+    kept = seals_of(manifest)
+    names = (RESPONSES, *(SCORES[role] for role in job.contestants))
+    return Found(
+        job=job,
+        manifest=manifest,
+        responses={(r.id, str(r.role), r.sample): r for r in on_disk(run / RESPONSES, ResponseRecord)},
+        scores={role: tuple(on_disk(run / SCORES[role], ScoreRecord)) for role in job.contestants},
+        edited=tuple(name for name in names if seals and state(run, name, kept) == "changed"),
+    )
+
+
+def is_complete(found: Found) -> bool:
+    """Whether every response and every grade that was planned is there and was answered."""
+    job = found.job
+    turns = {judge: _turns(judge, found) for judge in found.manifest["judge_names"]}
+    for role, spec in job.contestants.items():
+        recorded = spec.kind == "recorded"
+        for prompt in job.suite.prompts:
+            for sample in range(job.repeats[prompt.id]):
+                if not answered_for_good(found.responses.get((prompt.id, role, sample)), recorded=recorded):
+                    return False
+        answered = {r.key() for r in found.scores[role] if r.status not in UNANSWERED or _lost(found, role, r)}
+        for cell in cells_of(job):
+            for judge in found.manifest["judge_names"]:
+                if (
+                    cell.turn in turns[judge][cell.prompt.id]
+                    and (cell.prompt.id, judge, cell.turn, cell.repeat) not in answered
+                ):
+                    return False
+    return True
+
+
+def _lost(found: Found, role: str, record: ScoreRecord) -> bool:
+    """Whether a grade was skipped because its response failed for good."""
+    sample = int((record.model_extra or {}).get("sample", 0) or 0)
+    response = found.responses.get((record.id, role, sample))
+    recorded = found.job.contestants[role].kind == "recorded"
+    failed = response is not None and response.finish == "error" and answered_for_good(response, recorded=recorded)
+    return record.status == "skipped" and failed
+
+
+def summary_of(found: Found, *, complete: bool) -> ScoreSummary:
+    """The figures of a score run."""
+    prompts = found.job.suite.prompts
+    setting = Setting(
+        turns={judge: _turns(judge, found) for judge in found.judges},
+        categories={prompt.id: prompt.category for prompt in prompts},
+        scales=found.scales,
+        full=found.job.full,
+    )
+    return summarize(
+        found.scores["candidate"],
+        found.scores.get("baseline", ()),
+        setting,
+        judges=found.judges,
+        complete=complete,
+        notes=notes_of(found),
+        leakage=guard.from_json(found.manifest.get("leakage")),
+    )
+
+
+def _turns(judge: str, found: Found) -> dict[str, tuple[int, ...]]:
+    """Which turns of every prompt a judge of the run grades."""
+    last = {spec.text for spec in found.job.judges if spec.kind in LAST_TURN_ONLY}
+    counts = {prompt.id: len(prompt.turns) for prompt in found.job.suite.prompts}
+    if judge not in found.manifest["judge_names"]:
+        return graded_turns([r for rows in found.scores.values() for r in rows if r.judge == judge], counts)
+    return {name: (n,) if judge in last else tuple(range(1, n + 1)) for name, n in counts.items()}
+
+
+def notes_of(found: Found) -> list[str]:
+    """What a reader must know of a score run beside its figures: what is missing, cut off, sampled or edited."""
+    job = found.job
+    said = [f"{name} was edited or cut after the run, and figures rest on it as it is" for name in found.edited]
+    said += found.manifest.get("notes", ())
+    if job.suite.sampling.temperature:
+        said.append(f"answers were sampled at temperature {job.suite.sampling.temperature:g}: another run has others")
+    for role in job.contestants:
+        records = [record for (_, side, _), record in found.responses.items() if side == role]
+        said += response_notes(role, records)
+    return said
+
+
+def of_files(paths: Sequence[Path]) -> ScoreSummary:
+    """The figures of scores files: one contestant's, several judges perhaps. Raises InputError on a repeated key."""
+    records: dict[Any, ScoreRecord] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        for record in read(path, ScoreRecord):
+            if record.key() in records:
+                what = f"the score {listed([str(part) for part in record.key()])} stands twice; keep one of them"
+                problems.append(Problem(path=str(path), what=what))
+            records[record.key()] = record
+    if problems:
+        raise InputError(problems)
+    rows = list(records.values())
+    judges = sorted({record.judge for record in rows})
+    turns: dict[str, int] = {}
+    categories: dict[str, str | None] = {}
+    for record in rows:
+        turns[record.id] = max(turns.get(record.id, 1), record.turn)
+        categories[record.id] = categories.get(record.id) or record.category
+    full = Counter(category or "" for category in categories.values())
+    setting = Setting(
+        turns={judge: graded_turns([r for r in rows if r.judge == judge], turns) for judge in judges},
+        categories=categories,
+        scales=dict.fromkeys(judges),
+        full=dict(full),
+    )
+    complete = not any(record.status in UNANSWERED for record in rows)
+    notes = ["the scale of the scores is not known: no share at its ends can be told"]
+    return summarize(rows, (), setting, judges=judges, complete=complete, notes=notes)
