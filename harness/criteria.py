@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import NDArray
 
+from harness.figures import NO_CLUSTERS
 from harness.outcome import slots
 from harness.records import JudgmentRecord
-from harness.stats.paired import Difference, mean_difference
+from harness.stats.paired import Difference, clustered_difference, mean_difference
 from judges.types import Criterion
 
 
@@ -40,9 +42,15 @@ class Graded:
 
 
 def graded(
-    judgments: Iterable[JudgmentRecord], judges: Sequence[str], criteria: Sequence[Criterion] = ()
+    judgments: Iterable[JudgmentRecord],
+    judges: Sequence[str],
+    criteria: Sequence[Criterion] = (),
+    clusters: Mapping[str, str] = NO_CLUSTERS,
 ) -> dict[str, dict[str, Graded]]:
-    """Every judge's grades by criterion, for those that gave any; `criteria` tell the scales, where they are known."""
+    """Every judge's grades by criterion, for those that gave any; `criteria` tell the scales, where they are known.
+
+    `clusters` holds the cluster of the prompts that have one: where two share one, the interval is over clusters.
+    """
     scales: dict[str, float] = {each.name: float(each.high - each.low) for each in criteria}
     grades: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = defaultdict(lambda: defaultdict(list))
     for judgment in judgments:
@@ -52,7 +60,9 @@ def graded(
     for judge in judges:
         of = {name: by_prompt for (who, name), by_prompt in grades.items() if who == judge}
         if of:
-            found[judge] = {name: _over(of[name], scales.get(name)) for name in sorted(of, key=_place(criteria))}
+            found[judge] = {
+                name: _over(of[name], scales.get(name), clusters) for name in sorted(of, key=_place(criteria))
+            }
     return found
 
 
@@ -81,7 +91,9 @@ def _is_grade(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def _over(by_prompt: Mapping[str, Sequence[tuple[float, float]]], width: float | None) -> Graded:
+def _over(
+    by_prompt: Mapping[str, Sequence[tuple[float, float]]], width: float | None, clusters: Mapping[str, str]
+) -> Graded:
     # Sorted, so that the order of lines cannot change the last bit of a mean.
     means = [
         (fmean(sorted(one for one, _ in rows)), fmean(sorted(other for _, other in rows)))
@@ -92,5 +104,16 @@ def _over(by_prompt: Mapping[str, Sequence[tuple[float, float]]], width: float |
     return Graded(
         candidate=fmean(one for one, _ in means),
         baseline=fmean(other for _, other in means),
-        difference=mean_difference(differences, bounds=bounds),
+        difference=_clustered(mean_difference(differences, bounds=bounds), differences, sorted(by_prompt), clusters),
     )
+
+
+def _clustered(
+    found: Difference, differences: NDArray[np.float64], prompts: Sequence[str], clusters: Mapping[str, str]
+) -> Difference:
+    """The same difference with its interval over clusters, where two of the prompts share one."""
+    units = [f"c {clusters[prompt]}" if prompt in clusters else f"p {prompt}" for prompt in prompts]
+    if len(set(units)) == len(units):
+        return found
+    robust = clustered_difference(differences, units)
+    return replace(found, se=robust.se, ci=robust.ci, method=None)

@@ -68,7 +68,7 @@ class PanelKeys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rule: Rule = "majority"
-    gold: str | None = None
+    gold: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _weighable(self) -> PanelKeys:
@@ -104,7 +104,17 @@ def each_once(keys: list[CriterionKeys]) -> list[CriterionKeys]:
 
 
 CriteriaKey = Annotated[list[CriterionKeys], BeforeValidator(with_names), AfterValidator(each_once)]
-PanelKey = Annotated[PanelKeys, BeforeValidator(lambda given: {"rule": given} if isinstance(given, str) else given)]
+
+
+def _panel(given: Any) -> Any:
+    if isinstance(given, str):
+        return {"rule": given}
+    if not isinstance(given, Mapping | PanelKeys):
+        raise ValueError("give majority, mean or unanimous, or {rule, gold}")
+    return given
+
+
+PanelKey = Annotated[PanelKeys, BeforeValidator(_panel)]
 
 
 def criteria_of(keys: Sequence[CriterionKeys]) -> tuple[Criterion, ...]:

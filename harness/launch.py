@@ -71,6 +71,10 @@ def plan_job(
     `given` holds contestants by role that are not to be opened from their specs.
     """
     spending = budget(options.max_cost)
+    if options.panel == "unanimous" and suite.panel_gold is not None:
+        raise InputError(
+            "a unanimous panel has no weights, and the suite's panel names a gold judge; give another --panel"
+        )
     seed = suite.seed if options.seed is None else options.seed
     suite = replace(suite, seed=seed, repeats=options.repeats or suite.repeats, panel=options.panel or suite.panel)
     specs = {role: _spec(suite, options, role, resolve) for role in ("candidate", "baseline")}

@@ -154,6 +154,11 @@ class JudgmentRecord(Record):
         if raw.get("status", "ok") != "ok":
             if winner is not None or verdict is not None:
                 raise ValueError(f"status {raw['status']!r} has no verdict, yet one is given; set it to null")
+            if raw.get("preference") is not None:
+                raise ValueError(f"status {raw['status']!r} has no preference, yet one is given; leave it out")
+            return raw
+        if isinstance(raw.get("preference"), str | bool | list | dict):
+            # No number: the field's own check says so.
             return raw
         if verdict in ("A", "B", "tie") and order in ("candidate_first", "baseline_first"):
             meant = winner_of(verdict, order)

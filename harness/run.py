@@ -185,11 +185,21 @@ class Executor:
             return Ruling(verdict=None, status="provider_error"), str(error)
 
     def _copy_recorded(self, answered: Mapping[tuple[str, str, int], Texts], done: set[Any]) -> None:
+        named = {
+            prompt.id: {
+                name: value
+                for name, value in (("category", prompt.category), ("cluster", prompt.cluster))
+                if value is not None
+            }
+            for prompt in self.job.suite.prompts
+        }
         for verdicts in self.cast.recorded:
             for record in usable_records(verdicts.judgments, self.job.repeats):
                 if record.key() in done:
                     continue
                 whole = record.model_dump(exclude_unset=True)
+                for name, value in named[record.id].items():
+                    whole.setdefault(name, value)
                 for role in ("candidate", "baseline"):
                     texts = answered.get((record.id, role, record.repeat))
                     if texts is not None:

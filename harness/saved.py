@@ -17,7 +17,7 @@ from harness import suite as suites
 from harness.errors import InputError, Problem
 from harness.models.recorded import Role, of_role
 from harness.models.spec import Spec, parse
-from harness.records import PromptRecord
+from harness.records import PromptRecord, read_lines
 from harness.suite import Suite, check_prompt, load_prompts, suite_of, to_prompt
 from harness.yamlfile import describe
 from judges.types import Prompt
@@ -62,15 +62,18 @@ def _from_responses(paths: Mapping[Role, Path], *, needed: bool) -> list[Prompt]
     told: dict[str, dict[str, Any]] = {}
     turns: dict[str, int] = {}
     problems: list[Problem] = []
+    lines: dict[str, tuple[Path, int]] = {}
     for role, path in paths.items():
+        at = _lines(path)
         for record in of_role(path, role):
+            lines.setdefault(record.id, (path, at.get(record.id, 1)))
             own = {key: value for key, value in (record.model_extra or {}).items() if key in OWN}
             known = told.setdefault(record.id, {})
             turns[record.id] = max(turns.get(record.id, 1), len(record.texts() or ()))
             for key, value in own.items():
                 if known.setdefault(key, value) != value:
-                    what = f"prompt {record.id!r}: {key!r} is not what another line says of it; make them the same"
-                    problems.append(Problem(path=str(path), what=what))
+                    what = f"prompt {record.id!r}: {key!r} is not what another line says of it; found {value!r:.60}"
+                    problems.append(Problem(path=str(path), line=at.get(record.id), what=f"{what}; make them the same"))
     lacking = [prompt for prompt, known in told.items() if not {"prompt", "turns"} & known.keys()]
     if needed and lacking:
         what = (
@@ -78,13 +81,24 @@ def _from_responses(paths: Mapping[Role, Path], *, needed: bool) -> list[Prompt]
             "must know; add 'prompt' to the lines, or give --prompts FILE"
         )
         raise InputError([*problems, Problem(path=str(paths["candidate"]), what=what)])
-    found = [_prompt(name, told[name], turns[name], paths["candidate"], problems) for name in told]
+    found = [_prompt(name, told[name], turns[name], lines[name], problems) for name in told]
     if problems:
         raise InputError(problems)
     return [prompt for prompt in found if prompt is not None]
 
 
-def _prompt(name: str, known: Mapping[str, Any], turns: int, path: Path, problems: list[Problem]) -> Prompt | None:
+def _lines(path: Path) -> dict[str, int]:
+    """Where each id first stands in a file."""
+    found: dict[str, int] = {}
+    for line, value in read_lines(path):
+        if isinstance(value, dict):
+            found.setdefault(str(value.get("id")), line)
+    return found
+
+
+def _prompt(
+    name: str, known: Mapping[str, Any], turns: int, place: tuple[Path, int], problems: list[Problem]
+) -> Prompt | None:
     """One prompt; what is wrong with it is added to `problems`."""
     if not {"prompt", "turns"} & known.keys():
         # Nobody reads it (see `_from_responses`), but it must have as many turns as its answers.
@@ -92,7 +106,10 @@ def _prompt(name: str, known: Mapping[str, Any], turns: int, path: Path, problem
     try:
         record = PromptRecord.model_validate({"id": name, **known})
     except ValidationError as error:
-        problems += [Problem(path=str(path), what=f"prompt {name!r}: {describe(dict(e))}") for e in error.errors()]
+        said = [describe(dict(item)) for item in error.errors()]
+        problems += [Problem(path=str(place[0]), line=place[1], what=f"prompt {name!r}: {what}") for what in said]
         return None
-    problems += [Problem(path=str(path), what=f"prompt {name!r}: {what}") for what in check_prompt(record)]
+    problems += [
+        Problem(path=str(place[0]), line=place[1], what=f"prompt {name!r}: {what}") for what in check_prompt(record)
+    ]
     return to_prompt(record)

@@ -62,6 +62,19 @@ def named(key: Iterable[Any]) -> str:
     return "(" + ", ".join(str(part) for part in key if part is not None) + ")"
 
 
+def most_frequent(pairs: Iterable[tuple[str, str | None]]) -> tuple[dict[str, str], int]:
+    """Every prompt's label, the most frequent where its lines carry several; and how many do."""
+    counts = Counter(pair for pair in pairs if pair[1] is not None)
+    found: dict[str, tuple[int, str]] = {}
+    several: set[str] = set()
+    for (prompt, label), count in counts.items():
+        rank = (-count, str(label))
+        if prompt in found:
+            several.add(prompt)
+        found[prompt] = min(rank, found.get(prompt, rank))
+    return {prompt: label for prompt, (_, label) in found.items()}, len(several)
+
+
 def _categories_of(records: Sequence[JudgmentRecord]) -> tuple[dict[str, str | None], list[str]]:
     """Every prompt's category, the most frequent where its lines carry several; and a note where they do."""
     seen: dict[str, Counter[str]] = {record.id: Counter() for record in records}
@@ -98,7 +111,9 @@ def _report_of_records(
 ) -> Report:
     prompts, notes = _categories_of(records)
     prompts |= {prompt.id: prompt.category for found in runs for prompt in found.prompts}
-    clusters = {record.id: record.cluster for record in records if record.cluster is not None}
+    clusters, torn = most_frequent((record.id, record.cluster) for record in records)
+    if torn:
+        notes.append(f"{torn} prompts carry several clusters; each counts in its most frequent one")
     clusters |= {p.id: p.cluster for found in runs for p in found.prompts if p.cluster is not None}
     if any(found.stopped is not None for found in runs):
         notes.append("a run here stopped as soon as it was decided: plain intervals do not allow for that")

@@ -240,7 +240,7 @@ def summarize(
         variance=_variance(judgments, count),
         rule=rule,
         gold=gold,
-        criteria=graded(judgments, judges, criteria),
+        criteria=graded(judgments, judges, criteria, clusters),
         standings=standings(by_judge, clusters),
     )
 

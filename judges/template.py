@@ -47,16 +47,20 @@ def without_thinking(text: str) -> tuple[str, bool]:
     Some models are handed the opening tag by their chat template, so that a text may begin within a block: what stands
     before a closing tag that nothing opened is thinking too.
     """
-    opened, closed = _OPEN_THOUGHT.search(text), _END_THOUGHT.search(text)
-    at = closed.end() if closed is not None and (opened is None or closed.start() < opened.start()) else 0
     kept: list[str] = []
-    while opened := _OPEN_THOUGHT.search(text, at):
+    at = 0
+    while True:
+        opened, closed = _OPEN_THOUGHT.search(text, at), _END_THOUGHT.search(text, at)
+        if closed is not None and (opened is None or closed.start() < opened.start()):
+            at = closed.end()
+            continue
+        if opened is None:
+            return "".join([*kept, text[at:]]).strip(), False
         kept.append(text[at : opened.start()])
         closed = _END_THOUGHT.search(text, opened.end())
         if closed is None:
             return "".join(kept).strip(), True
         at = closed.end()
-    return "".join([*kept, text[at:]]).strip(), False
 
 
 class _Lacking(jinja2.Undefined):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import fmean
-
 from harness.agree import words
 from harness.agree.gold import AgainstGold
 from harness.agree.measured import Group, OneJudge, Pair
@@ -13,7 +11,7 @@ from harness.report.numerals import DASH, percent, span
 JUDGE = ("n", "win rate", "95 %", "W–L–T", "first shown", "kappa")
 JUDGE_KEY = (
     "win rate: of the candidate; first shown: decisive verdicts for whichever was shown first, 95 % by prompts; "
-    "kappa: its mean over the other judges"
+    "kappa: its mean over the other judges, weighted by the prompts they share"
 )
 PAIR = ("n", "agree", "kappa", "95 %", "AC1", "W/L/T % of both")
 PAIR_WIDE = ("n", "agree", "kappa", "95 %", "AC1", "95 %", "W/L/T % of both")
@@ -22,14 +20,17 @@ CATEGORY_KEY = "all alike: of prompts that two or more judges scored; n of these
 GOLD = ("n", "right", "95 %", "kappa", "cand. 1st", "base. 1st", "both", "agree")
 GOLD_KEY = (
     "right: prompts on which both say the same; cand. 1st, base. 1st: presentations right with candidate or baseline "
-    "shown first; both: right in both orders; agree: both orders say the same"
+    "shown first; both: right in both orders; agree: both orders say the same. Those by order count every answered "
+    "presentation, a reply without a verdict being wrong; their counts are in --json"
 )
 
 
 def judge(name: str, one: OneJudge, group: Group) -> list[str]:
     """Cells under `JUDGE`."""
     estimate, first = one.estimate, one.position.first
-    kappas = [pair.found.kappa for pair in group.pairs if name in (pair.a, pair.b) and pair.found.kappa is not None]
+    pairs = [pair.found for pair in group.pairs if name in (pair.a, pair.b) and pair.found.kappa is not None]
+    seen = sum(pair.n for pair in pairs)
+    kappa = sum(pair.n * pair.kappa for pair in pairs if pair.kappa is not None) / seen if seen else None
     named = percent(first.rate, first.decisive) if first.rate is not None else DASH
     return [
         f"{estimate.n:,}",
@@ -37,7 +38,7 @@ def judge(name: str, one: OneJudge, group: Group) -> list[str]:
         span(*estimate.ci, estimate.n) if estimate.ci is not None else DASH,
         f"{one.wins:,}–{one.losses:,}–{one.ties:,}",
         named + (f" ({span(*first.ci, first.decisive)})" if first.ci is not None else ""),
-        coefficient(fmean(kappas) if kappas else None),
+        coefficient(kappa),
     ]
 
 

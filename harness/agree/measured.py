@@ -217,5 +217,6 @@ def _against(
         return None
     truth = found.get(gold, {})
     if all(ruling.outcome == MISSING for ruling in truth.values()):
-        raise InputError(f"--gold {gold!r} has no usable verdict; name another of {listed(inputs.judges, 12)}")
+        others = [judge for judge in inputs.judges if judge != gold]
+        raise InputError(f"--gold {gold!r} has no usable verdict; name another of {listed(others, 12)}")
     return {judge: against_gold(found.get(judge, {}), truth, clusters) for judge in inputs.judges if judge != gold}

@@ -27,8 +27,9 @@ def position(found: Mapping[str, Ruling], clusters: Mapping[str, str] | None) ->
     return Position(
         first=first_shown(first, decisive, cluster_codes(prompts, clusters)),
         lean=lean(
-            sum(ruling.toward_first for ruling in found.values()),
-            sum(ruling.toward_second for ruling in found.values()),
+            np.array([found[prompt].toward_first for prompt in prompts], dtype=np.int64),
+            np.array([found[prompt].toward_second for prompt in prompts], dtype=np.int64),
+            cluster_codes(prompts, clusters),
         ),
     )
 

@@ -7,7 +7,7 @@ anything: one judge, judges without a common prompt, verdicts of which none is u
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from harness.folder import read_manifest
 from harness.report.numerals import listed, plural
 
 # The refusals of `analyze`, which takes the same inputs together.
-from harness.several import named, same_comparison
+from harness.several import most_frequent, named, same_comparison
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +140,8 @@ def _inputs(paths: Sequence[Path], rows: list[Row], runs: Sequence[Found]) -> In
         )
     _usable(rows)
     known = {prompt.id for found in runs for prompt in found.prompts}
-    categories, several = _most_frequent((row.id, row.category) for row in rows if row.id not in known)
-    clusters, torn = _most_frequent((row.id, row.cluster) for row in rows if row.id not in known)
+    categories, several = most_frequent((row.id, row.category) for row in rows if row.id not in known)
+    clusters, torn = most_frequent((row.id, row.cluster) for row in rows if row.id not in known)
     categories |= {p.id: p.category for found in runs for p in found.prompts if p.category is not None}
     clusters |= {p.id: p.cluster for found in runs for p in found.prompts if p.cluster is not None}
     notes = [note for found in runs for note in notes_of(found)]
@@ -184,19 +184,6 @@ def _usable(rows: Sequence[Row]) -> None:
             f"no two judges have a usable verdict on the same prompt (the first of each: {shown}); "
             "agreement is counted on prompts with the same id: check that the ids mean the same"
         )
-
-
-def _most_frequent(pairs: Iterable[tuple[str, str | None]]) -> tuple[dict[str, str], int]:
-    """Every prompt's label, the most frequent where its lines carry several; and how many do."""
-    counts = Counter(pair for pair in pairs if pair[1] is not None)
-    found: dict[str, tuple[int, str]] = {}
-    several: set[str] = set()
-    for (prompt, label), count in counts.items():
-        rank = (-count, str(label))
-        if prompt in found:
-            several.add(prompt)
-        found[prompt] = min(rank, found.get(prompt, rank))
-    return {prompt: label for prompt, (_, label) in found.items()}, len(several)
 
 
 def _texts(runs: Sequence[Found]) -> dict[str, Texts]:

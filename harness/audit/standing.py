@@ -110,12 +110,13 @@ def standings(
 
 def standing(rows: Sequence[JudgmentRecord], clusters: Mapping[str, str]) -> JudgeStanding:
     """One judge's standing from its judgments; the order of lines tells nothing."""
+    # Identical responses are ties that nobody was asked about.
+    rows = [row for row in rows if not (row.model_extra or {}).get("identical")]
     pairs = sorted(_pairs(rows))
-    toward = Counter(_followed(*winners) for _, _, winners in pairs)
     return JudgeStanding(
         first=_first(rows, clusters),
         agree=rate_of([(prompt, winners[0] == winners[1]) for prompt, _, winners in pairs], clusters),
-        lean=lean(toward["first"], toward["second"]),
+        lean=_lean(pairs, clusters),
         longer=rate_of(sorted(_longer(rows)), clusters),
         statuses=dict(sorted(Counter(row.status for row in rows).items())),
         mass=_mass(rows),
@@ -165,6 +166,15 @@ def _pairs(rows: Iterable[JudgmentRecord]) -> Iterable[tuple[str, int, tuple[str
 def _followed(one: str, two: str) -> str:
     """The place that two orders follow where they name different winners; else ""."""
     return {("candidate", "baseline"): "first", ("baseline", "candidate"): "second"}.get((one, two), "")
+
+
+def _lean(pairs: Iterable[tuple[str, int, tuple[str, str]]], clusters: Mapping[str, str]) -> Lean:
+    toward = Counter((prompt, _followed(*winners)) for prompt, _, winners in pairs)
+    prompts = sorted({prompt for prompt, _ in toward})
+    first, second = (
+        np.array([toward[prompt, place] for prompt in prompts], dtype=np.int64) for place in ("first", "second")
+    )
+    return lean(first, second, np.array([unit_of(prompt, clusters) for prompt in prompts], dtype=str))
 
 
 def _longer(rows: Iterable[JudgmentRecord]) -> Iterable[tuple[str, bool]]:

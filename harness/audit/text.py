@@ -80,7 +80,7 @@ def _legend() -> list[str]:
         "first: whichever was shown first, of decisive verdicts; agree: both orders say the same; padded: score of a "
         "padded copy against its original; changed: verdicts unlike the first on the same presentation; attacked: a "
         "damaged copy wins with an attack where it does not without. longest to tie are control/…, whose bias is "
-        "their definition; intervals are by prompt."
+        "their definition; intervals are by prompt, or by cluster where prompts share one."
     ]
 
 
@@ -108,7 +108,7 @@ def rate(found: Rate, noun: str) -> str:
 def _position(found: Figures) -> Iterable[str]:
     first, agree, lean = found.position.first, found.position.agree, found.position.lean
     if first.rate is not None:
-        ends = f" (95 % by prompt {span(*first.ci, first.prompts)})" if first.ci else ""
+        ends = f" (95 % {span(*first.ci, first.prompts)})" if first.ci else ""
         yield (
             f"whichever was shown first won {percent(first.rate, first.prompts)} of "
             f"{plural(first.decisive, 'decisive verdict')} on {plural(first.prompts, 'prompt')}{ends}"
@@ -202,7 +202,7 @@ def _format(found: Figures) -> Iterable[str]:
     unread = found.unread
     counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.statuses.items())
     if unread.rate is not None:
-        ends = f" (95 % by prompt {span(*unread.ci, unread.n)})" if unread.ci else ""
+        ends = f" (95 % {span(*unread.ci, unread.n)})" if unread.ci else ""
         share = in_percent(unread.rate, unread.n)
         yield f"{share} % of {plural(unread.n, 'answer')} held no usable verdict{ends}: {counts}"
     elif counts:

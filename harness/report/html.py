@@ -41,12 +41,12 @@ def render(report: Report) -> str:
 
 def pieces(report: Report) -> Iterator[str]:
     """The same page piece by piece, for a file: a large run's comparisons never stand in memory twice."""
-    summary, style, script = report.summary, _source("page.css"), _source("page.js")
+    summary, style, script = report.summary, source("page.css"), source("page.js")
     judges = tables.judge_rows(summary)
-    page = _environment().get_template("page.html.j2").generate(
+    page = environment().get_template("page.html.j2").generate(
         report=report,
         summary=summary,
-        policy=_policy(style, script),
+        policy=policy(style, script),
         style=Markup(style),
         script=Markup(script),
         data=map(Markup, embedded(report)),
@@ -65,15 +65,21 @@ def pieces(report: Report) -> Iterator[str]:
         pairs=_pairs(report.controls),
         manifest=json.dumps(report.manifest, indent=2, ensure_ascii=False, default=str) if report.manifest else "",
     )  # fmt: skip
-    # A lone surrogate from a file's escapes would keep the page from being written at all.
+    return writable(page)
+
+
+def writable(page: Iterable[str]) -> Iterator[str]:
+    """A page's pieces without lone surrogates: one from a file's escapes would keep it from being written at all."""
     return (_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", piece) for piece in page)
 
 
-def _source(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+def source(name: str, folder: Path = _HERE) -> str:
+    """A style sheet or script that stands beside a page's module."""
+    return (folder / name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str) -> str:
+    """The content security policy that admits this style and this script by their hashes, and no request at all."""
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
@@ -94,14 +100,19 @@ def _unbroken(text: str) -> Markup:
     return Markup(_FIGURE.sub(r'<span class="figure">\g<0></span>', str(escape(text))))
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+def environment(folder: Path = _HERE) -> Environment:
+    """Templates of a folder: every text escaped, an unknown name an error."""
+    made = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    environment.filters["sentence"] = _sentence
-    environment.filters["figures"] = _unbroken
-    environment.filters["link"] = lambda text: quote(text, safe="")
-    return environment
+    made.filters["sentence"] = _sentence
+    made.filters["figures"] = _unbroken
+    made.filters["link"] = lambda text: quote(text, safe="")
+    return made
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,7 +41,7 @@ def _first(found: JudgeStanding) -> str | None:
     first = found.first
     if first.rate is None:
         return None
-    inside = f"95 % by prompt {span(*first.ci, first.prompts)}" if first.ci else "one prompt gives no interval"
+    inside = f"95 % {span(*first.ci, first.prompts)}" if first.ci else "one prompt gives no interval"
     if first.unsafe:
         inside += ", roughly"
     return f"whichever was shown first won {percent(first.rate, first.prompts)} of {first.decisive:,} ({inside})"

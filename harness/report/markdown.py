@@ -49,10 +49,10 @@ def render(report: Report) -> str:
         _head(report),
         _judges(report),
         _leakage(report),
-        _section("What to doubt", _items(words.report_doubts(report))),
+        section("What to doubt", items(words.report_doubts(report))),
         _categories(report),
-        *(_section(title.capitalize(), _items(said)) for title, said in words.sections(report.summary)),
-        _section("How far length goes", _items(words.length_alone(report.summary))),
+        *(section(title.capitalize(), items(said)) for title, said in words.sections(report.summary)),
+        section("How far length goes", items(words.length_alone(report.summary))),
         _controls(report),
         _unscored(report),
         _contested(report),
@@ -61,16 +61,18 @@ def render(report: Report) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
-def _section(title: str, body: str) -> str:
+def section(title: str, body: str) -> str:
+    """A heading with what stands under it; nothing where there is nothing."""
     return f"## {title}\n\n{body}" if body else ""
 
 
-def _items(sentences: Iterable[str]) -> str:
+def items(sentences: Iterable[str]) -> str:
+    """Sentences as a list, escaped."""
     return "\n".join(f"- {escape(sentence)}" for sentence in sentences)
 
 
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "---:") -> str:
-    """Cells must be escaped already."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "---:") -> str:
+    """A GitHub table. Cells must be escaped already."""
     rule = ["---", *[align] * (len(heads) - 1)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows))
 
@@ -96,8 +98,8 @@ def _judges(report: Report) -> str:
         return ""
     lines = [[_label(row), row.n, *(cell.text for cell in _cells(row))] for row in rows]
     notes = _notes(cell for row in rows for cell in _cells(row)) + words.all_single_verdicts(report.summary)
-    body = [_table(("judge", *_HEADS[1:]), [[*line[:1], *map(escape, line[1:])] for line in lines])]
-    return _section("By judge", "\n\n".join([*body, *map(escape, notes)]))
+    body = [table(("judge", *_HEADS[1:]), [[*line[:1], *map(escape, line[1:])] for line in lines])]
+    return section("By judge", "\n\n".join([*body, *map(escape, notes)]))
 
 
 def _label(row: Row) -> str:
@@ -117,7 +119,7 @@ def _leakage(report: Report) -> str:
     """Which prompts leaked, and the figures with and without them."""
     said = [escape(f"{line}: {words.leaked_ids(report.summary)}") for line in words.leaked_line(report.summary)]
     rows = tables.leakage_rows(report.summary)
-    return _section("Leakage", "\n\n".join([*said, *(_few("prompts", rows) if rows else [])]))
+    return section("Leakage", "\n\n".join([*said, *(_few("prompts", rows) if rows else [])]))
 
 
 def _categories(report: Report) -> str:
@@ -125,7 +127,7 @@ def _categories(report: Report) -> str:
     if not rows:
         return ""
     note = "Intervals are not corrected for looking at several categories."
-    return _section("By category", "\n\n".join([*_few("category", rows), escape(note)]))
+    return section("By category", "\n\n".join([*_few("category", rows), escape(note)]))
 
 
 def _few(first: str, rows: Sequence[Row]) -> list[str]:
@@ -133,20 +135,20 @@ def _few(first: str, rows: Sequence[Row]) -> list[str]:
     cells = [(row.score, row.interval, Cell(text=row.wlt), row.p) for row in rows]
     lines = [[escape(r.label), r.n, *(escape(c.text) for c in line)] for r, line in zip(rows, cells, strict=True)]
     notes = _notes(cell for line in cells for cell in line)
-    return [_table((first, *_FEW[1:]), lines), *map(escape, notes)]
+    return [table((first, *_FEW[1:]), lines), *map(escape, notes)]
 
 
 def _controls(report: Report) -> str:
     counted = {name: count for name, count in report.summary.controls.items() if count is not None}
     lines = [f"{name}: {controls_of(count)} verdicts on damaged copies" for name, count in counted.items()]
-    return _section("Control pairs", _items(lines))
+    return section("Control pairs", items(lines))
 
 
 def _unscored(report: Report) -> str:
     statuses = {name: counts for name, counts in report.summary.statuses.items() if set(counts) - {"ok"}}
     named = sorted({status for counts in statuses.values() for status in counts})
     rows = [[escape(name), *(f"{counts.get(s, 0):,}" for s in named)] for name, counts in statuses.items()]
-    return _section("Verdicts by status", _table(("judge", *map(escape, named)), rows)) if rows else ""
+    return section("Verdicts by status", table(("judge", *map(escape, named)), rows)) if rows else ""
 
 
 def _contested(report: Report) -> str:
@@ -160,8 +162,8 @@ def _contested(report: Report) -> str:
         f"On {of}, judges name different winners, or one judge does so in its two orders. Outcomes are the candidate's."
     )
     more = f"\n\n… and {len(found) - MOST:,} more; all of them stand in report.html." if len(found) > MOST else ""
-    table = _table(("id", "prompt", *map(escape, names)), rows, align="---")
-    return _section("Contested comparisons", f"{intro}\n\n{table}{more}")
+    listing = table(("id", "prompt", *map(escape, names)), rows, align="---")
+    return section("Contested comparisons", f"{intro}\n\n{listing}{more}")
 
 
 def _contest(item: Comparison, ruled: Mapping[str, Ruled], names: Sequence[str]) -> list[str]:
@@ -177,4 +179,4 @@ def _outcome(ruled: Ruled | None) -> str:
 
 
 def _made(report: Report) -> str:
-    return _section("How it was made", _items(f"{label}: {text}" for label, text in report.facts.items()))
+    return section("How it was made", items(f"{label}: {text}" for label, text in report.facts.items()))

@@ -32,9 +32,9 @@ def embedded(report: Report) -> Iterator[str]:
         "categories": categories,
         "slots": {order: dict(zip("AB", slots("candidate", "baseline", order), strict=True)) for order in ORDERS},
     }
-    yield _dump(head)[:-1] + ',"items":['
+    yield dump(head)[:-1] + ',"items":['
     for i, item in enumerate(report.comparisons):
-        yield ("," if i else "") + _dump(_item(item, places, shelf, matter))
+        yield ("," if i else "") + dump(_item(item, places, shelf, matter))
     yield "]}"
 
 
@@ -67,7 +67,8 @@ def _judgment(row: JudgmentRecord) -> list[Any]:
     return [row.order, row.verdict, row.winner, row.status, row.scores, row.reply, row.preference]
 
 
-def _dump(value: Any) -> str:
+def dump(value: Any) -> str:
+    """JSON without a "<"; numbers that no JSON parser reads stand as words."""
     try:
         text = _EXACT.encode(value)
     except ValueError:

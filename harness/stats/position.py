@@ -37,9 +37,10 @@ class FirstShown:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lean:
-    """Of the `n` prompts whose two orders name different winners, the share that both times names the first shown.
+    """Of the `n` pairs whose two orders name different winners, the share that both times names the first shown.
 
-    `share` and `ci` are None where n = 0; `p_value` is of a lean either way, and 1 where n < 2.
+    A pair is one repeat of a prompt; `ci` and `p_value` are over prompts, or their clusters. `share` and `ci` are None
+    where n = 0, `ci` also where one prompt is all there is; `p_value` is of a lean either way.
     """
 
     n: int
@@ -107,21 +108,31 @@ def _unsafe(rate: float, prompts: int, units: int) -> str | None:
     return too_few(rest, prompts, units, f"verdicts for the response shown {place} amount to only", FEW)
 
 
-def lean(toward_first: int, toward_second: int) -> Lean:
-    """Which place the prompts follow whose two orders name different winners: `toward_first` of them the first.
+def lean(toward_first: Counts, toward_second: Counts, clusters: NDArray[Any] | None = None) -> Lean:
+    """Which place pairs follow whose two orders name different winners, from counts by prompt (prompts,).
 
-    The share has Wilson's interval, the p-value is the exact two-sided sign test's. Raises ValueError on a negative
-    count.
+    The p-value is the exact sign test of the prompts (or `clusters`) that lean to the first place against those that
+    lean to the second. The share's interval is Wilson's where every prompt has one such pair at most, and else the one
+    of the first-shown rate. Raises ValueError where lengths differ or a count is negative.
     """
-    if toward_first < 0 or toward_second < 0:
-        raise ValueError("a number of prompts is not negative")
-    n = toward_first + toward_second
-    share = toward_first / n if n else None
+    if toward_first.shape != toward_second.shape or (toward_first < 0).any() or (toward_second < 0).any():
+        raise ValueError("counts of prompts are not negative, and as many for either place")
+    told = toward_first + toward_second > 0
+    groups = renumbered(unit_places(clusters, toward_first.size)[told])
+    first, second = (
+        np.bincount(groups, weights=counts[told]).astype(np.float64) for counts in (toward_first, toward_second)
+    )
+    n, hits = int(toward_first.sum() + toward_second.sum()), int(toward_first.sum())
+    share = hits / n if n else None
+    ci = None
+    if share is not None:
+        single = first.size == n
+        ci = wilson(share, n) if single else _interval(first, first + second, share)
     return Lean(
         n=n,
-        toward_first=toward_first,
-        toward_second=toward_second,
+        toward_first=hits,
+        toward_second=n - hits,
         share=share,
-        ci=None if share is None else wilson(share, n),
-        p_value=sign_test(toward_first, toward_second),
+        ci=ci,
+        p_value=sign_test(int((first > second).sum()), int((second > first).sum())),
     )

@@ -195,3 +195,32 @@ def test_the_logs_other_counts(tmp_path, wins, n, low, high):
     done = harness("analyze", write_lines(tmp_path / "j.jsonl", rows), "--json", env=environment(tmp_path))
     assert done.json["judges"]["j"]["ci"] == pytest.approx([low, high], abs=5e-4)
     assert done.json["decision"] == "inconclusive"
+
+
+def test_clusters_do_not_depend_on_the_order_of_lines(tmp_path):
+    rows = [
+        {
+            "id": f"p{k:02d}",
+            "judge": judge,
+            "winner": "candidate" if k % 3 else "baseline",
+            "cluster": f"{judge}{k % size}",
+        }
+        for k in range(20)
+        for judge, size in (("m", 5), ("z", 2))
+    ]
+    found = [
+        several.together([write_lines(tmp_path / f"{name}.jsonl", listed)], equivalence=0.05).summary
+        for name, listed in (("here", rows), ("there", rows[::-1]))
+    ]
+    assert found[0].as_json() == found[1].as_json()
+    assert any("several clusters" in note for note in found[0].notes)
+
+
+def test_recorded_verdicts_keep_the_category_and_cluster_of_their_prompts(tmp_path):
+    suite = world(tmp_path, 6, judges="[recorded/verdicts.jsonl]")
+    prompts = [{**line, "cluster": f"c{place // 2}"} for place, line in enumerate(lines(tmp_path / "prompts.jsonl"))]
+    write_lines(tmp_path / "prompts.jsonl", prompts)
+    write_lines(tmp_path / "verdicts.jsonl", verdicts(6))
+    harness("run", suite, "--out", tmp_path / "run", env=environment(tmp_path))
+    rows = lines(tmp_path / "run" / "judgments.jsonl")
+    assert [(row["category"], row["cluster"]) for row in rows[:2]] == [("even", "c0"), ("odd", "c0")]

@@ -132,3 +132,23 @@ def test_a_gold_judge_that_is_not_there_is_refused(tmp_path):
     done = harness("run", suite, env=environment(tmp_path))
     assert done.code == 2
     assert "the panel's gold judge 'human/zoe' is not among the judges: alpha, beta, gamma, human/anna" in done.err
+
+
+def test_a_unanimous_panel_is_not_weighed_on_the_command_line_either(tmp_path):
+    suite = world(tmp_path, 10, judges="[recorded/verdicts.jsonl]")
+    verdicts(tmp_path, 10)
+    suite.write_text(suite.read_text() + "panel: {gold: human/anna}\n")
+    done = harness("run", suite, "--panel", "unanimous", env=environment(tmp_path))
+    assert done.code == 2
+    assert "a unanimous panel has no weights" in done.err
+
+
+def test_two_runs_with_their_own_rule_are_compared_by_it(tmp_path):
+    suite = world(tmp_path, 40, judges="[recorded/verdicts.jsonl]")
+    verdicts(tmp_path, 40)
+    suite.write_text(suite.read_text() + "panel: {gold: human/anna}\n")
+    env = environment(tmp_path)
+    for name in ("a", "b"):
+        harness("run", suite, "--out", tmp_path / name, env=env)
+    found = harness("compare", tmp_path / "a", tmp_path / "b", "--json", env=env)
+    assert (found.code, found.json["difference"], found.json["n"]) == (0, 0.0, 40)

@@ -97,6 +97,8 @@ def test_what_only_a_closing_tag_ends_is_thinking_too():
     assert without_thinking("hm, Winner: A</think>\nWinner: B") == ("Winner: B", False)
     assert without_thinking("hm</think>so<think>again</think>done") == ("sodone", False)
     assert without_thinking("hm</think>so<think>again") == ("so", True)
+    assert without_thinking("text</think>mid</think>end") == ("end", False)
+    assert without_thinking("<think>a<think>b</think>If so, Winner: A</think>Neither.") == ("Neither.", False)
 
 
 def test_the_verdict_template_says_where_its_letter_stands():

@@ -180,7 +180,7 @@ def test_a_truth_that_is_not_there(agreed):
 
 
 def test_a_truth_that_says_nothing(agreed):
-    with pytest.raises(InputError, match=r"^--gold 'c' has no usable verdict; name another of a, b and c$"):
+    with pytest.raises(InputError, match=r"^--gold 'c' has no usable verdict; name another of a and b$"):
         agreed(judgments({"a": "wl", "b": "wl", "c": "??"}), gold="c")
 
 

@@ -155,3 +155,16 @@ def test_swapping_the_contestants_changes_nothing_about_place():
 
 def _turned(order):
     return ORDERS[1] if order == ORDERS[0] else ORDERS[0]
+
+
+def test_identical_responses_say_nothing_of_a_judge():
+    identical = [row for place in range(9) for row in both(f"i{place}", "tie", "tie", identical=True)]
+    here, there = standing([*ROWS, *identical], {}), standing(ROWS, {})
+    assert here == there
+
+
+def test_repeats_do_not_make_a_lean_surer():
+    rows = [row for repeat in range(10) for name in "ab" for row in both(name, "candidate", "baseline", repeat=repeat)]
+    found = standing(rows, {}).lean
+    assert (found.n, found.toward_first) == (20, 20)
+    assert found.p_value == 1.0

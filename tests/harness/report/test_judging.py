@@ -18,7 +18,7 @@ def said(**by_judge):
 
 def test_a_line_says_place_and_order_and_nothing_bare():
     (line,) = said(gpt=ROWS)
-    assert line.startswith("gpt: whichever was shown first won 56 % of 9 (95 % by prompt ")
+    assert line.startswith("gpt: whichever was shown first won 56 % of 9 (95 % ")
     assert "both orders say the same on 33 % of 6 (95 % 10–70), and of 3 that name different winners 2 follow" in line
     assert line.count("%") >= line.count("95 %") * 2
     assert line.endswith(".")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from harness.stats.clusters import clustered_mean
 from harness.stats.intervals import wilson
@@ -111,7 +112,7 @@ def test_impossible_counts_are_refused():
     with pytest.raises(ValueError, match="need 1 clusters"):
         first_shown(np.array([1]), np.array([1]), np.array(["a", "b"]))
     with pytest.raises(ValueError, match="not negative"):
-        lean(-1, 2)
+        lean(np.array([-1]), np.array([2]))
 
 
 @given(COUNTS, st.randoms(use_true_random=False))
@@ -148,11 +149,11 @@ def test_the_interval_holds_what_it_promises():
 def test_a_lean_by_hand():
     from scipy.stats import binomtest
 
-    found = lean(9, 3)
+    found = lean(np.array([1] * 9 + [0] * 3), np.array([0] * 9 + [1] * 3))
     assert (found.n, found.share) == (12, 0.75)
     assert found.ci == pytest.approx(binomtest(9, 12).proportion_ci(method="wilson"), abs=1e-9)
     assert found.p_value == pytest.approx(binomtest(9, 12).pvalue, abs=1e-9)
-    nobody = lean(0, 0)
+    nobody = lean(np.zeros(2, dtype=int), np.zeros(2, dtype=int))
     assert (nobody.n, nobody.share, nobody.ci, nobody.p_value) == (0, None, None, 1.0)
 
 
@@ -171,3 +172,19 @@ def test_the_places_of_llmbar(subset):
         assert found.rate == pytest.approx(figure["first_position_preference_rate"], abs=1e-9)
         assert found.first == figure["first_preferred"]
         assert found.ci is not None
+
+
+def test_repeats_of_a_prompt_are_one_vote():
+    first, second = np.array([10] * 7 + [0] * 3), np.array([0] * 7 + [10] * 3)
+    found = lean(first, second)
+    assert (found.n, found.toward_first, found.share) == (100, 70, 0.7)
+    assert found.p_value == pytest.approx(stats.binomtest(7, 10).pvalue)
+    assert found.ci[0] < 0.45
+    assert found.ci[1] > 0.9
+
+
+def test_prompts_of_a_cluster_are_one_vote():
+    first, second = np.array([1] * 6 + [0] * 2), np.array([0] * 6 + [1] * 2)
+    clusters = np.array(["a"] * 6 + ["b", "c"])
+    assert lean(first, second, clusters).p_value == 1.0
+    assert lean(first, second).p_value == pytest.approx(stats.binomtest(6, 8).pvalue)
