@@ -206,7 +206,7 @@ def test_clusters_do_not_depend_on_the_order_of_lines(tmp_path):
             "cluster": f"{judge}{k % size}",
         }
         for k in range(20)
-        for judge, size in (("m", 5), ("z", 2))
+        for judge, size in (("m", 5), ("n", 2))
     ]
     found = [
         several.together([write_lines(tmp_path / f"{name}.jsonl", listed)], equivalence=0.05).summary
