@@ -46,6 +46,17 @@ class JudgeKeys(BaseModel):
         return Asking(**own)
 
 
+def _judge(given: Any) -> Any:
+    if isinstance(given, str):
+        return {"spec": given}
+    if not isinstance(given, Mapping | JudgeKeys):
+        raise ValueError("give a judge's spec, or {spec, mode, template, margin}")
+    return given
+
+
+JudgeKey = Annotated[JudgeKeys, BeforeValidator(_judge)]
+
+
 class CriterionKeys(BaseModel):
     """One of `criteria:`: its name, what it means, and its scale in whole numbers, 1 to 5 where it names none."""
 
@@ -197,7 +208,17 @@ def fits_grading(found: Template, prompts: Sequence[Prompt]) -> None:
 
 
 def fits(found: Template, prompts: Sequence[Prompt], criteria: Sequence[Criterion]) -> None:
-    """Raise InputError where a template cannot be filled with these prompts, naming how many lack a field."""
+    """Raise InputError where a template cannot be filled with these prompts, naming how many lack a field.
+
+    It must show both answers, and name the suite's criteria where it has its own.
+    """
+    unseen = [field for field in ("a", "b", *(["criteria"] if criteria else [])) if field not in found.fields]
+    if unseen:
+        other = " (it grades one answer)" if "answers" in found.fields else ""
+        raise InputError(
+            f"the template {found.name!r} never names {' and '.join(map(repr, unseen))}{other}, so that a judge would "
+            "not see what it is asked about; give another template"
+        )
 
     def fill(prompt: Prompt) -> object:
         empty = ("…",) * len(prompt.turns)

@@ -17,7 +17,7 @@ from harness.decision import counting
 from harness.errors import InputError, Problem, RunStopped
 from harness.job import Job, distinct, to_manifest
 from harness.journal import Journal
-from harness.judging import settled
+from harness.judging import fits, fits_grading, settled, template_of
 from harness.leakage import guard
 from harness.models.budget import budget
 from harness.models.meter import Meter
@@ -153,6 +153,30 @@ def settled_judges(suite: Suite, options: Options, resolve: Resolve = lambda spe
             own = replace(own, mode=options.judge_mode)
         found.append(settle(resolve(replace(parse(text, role="judge", folder=folder), asking=own))))
     return tuple(found)
+
+
+def fitting(suite: Suite) -> list[str]:
+    """Everything about a suite's own judges that can be known without opening them, one sentence each."""
+    said = []
+    try:
+        judges = settled_judges(suite, Options())
+    except InputError as error:
+        return [str(problem) for problem in error.problems]
+    for spec in judges:
+        try:
+            found = template_of(spec, kind=suite.kind)
+            if found is not None and suite.kind == "score":
+                fits_grading(found, suite.prompts)
+            elif found is not None:
+                fits(found, suite.prompts, suite.criteria)
+        except InputError as error:
+            said += [f"{spec.text}: {problem}" for problem in error.problems]
+    if all(spec.kind != "recorded" for spec in judges):
+        try:
+            _gold_is_there(suite.panel_gold, [spec.text for spec in judges])
+        except InputError as error:
+            said.append(str(error))
+    return said
 
 
 def _gold_is_there(gold: str | None, names: Sequence[str]) -> None:

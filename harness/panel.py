@@ -81,3 +81,41 @@ def weights_of(opinions: Opinions, panel: Panel) -> list[float]:
         share = (right + 1) / (n + 2)
         found.append(1.0 if n < FEWEST else max(0.0, math.log(share / (1 - share))))
     return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weighing:
+    """What a gold judge made of a panel: each judge's weight on the prompts of every fold.
+
+    `labelled` counts the prompts that the gold judge decided or called a tie, `shared` by judge those among them that
+    it scored too.
+    """
+
+    gold: str
+    labelled: int
+    shared: Mapping[str, int]
+    weights: Mapping[str, tuple[float, ...]]
+
+    @property
+    def even(self) -> bool:
+        """Whether all judges count the same on every prompt."""
+        return len(set(self.weights.values())) <= 1
+
+    def as_json(self) -> dict[str, object]:
+        """The further keys in `summary.json`."""
+        return {
+            "labelled": self.labelled,
+            "shared": dict(self.shared),
+            "by_fold": {name: list(weights) for name, weights in self.weights.items()},
+        }
+
+
+def weighing(judges: Mapping[str, Opinions], panel: Panel) -> Weighing:
+    """How the panel's gold judge weighs these judges."""
+    truth = panel.truth or {}
+    return Weighing(
+        gold=panel.gold or "",
+        labelled=len(truth),
+        shared={name: sum(prompt in truth for prompt in opinions) for name, opinions in judges.items()},
+        weights={name: tuple(weights_of(opinions, panel)) for name, opinions in judges.items()},
+    )

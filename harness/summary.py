@@ -25,7 +25,7 @@ from harness.figures import (
 )
 from harness.leakage.guard import Finding
 from harness.lengths import at_equal_length, length_differences
-from harness.panel import Panel
+from harness.panel import Panel, Weighing, weighing
 from harness.records import JudgmentRecord
 from harness.stopping import Stopping
 from harness.variance import VarianceSplit, split
@@ -89,7 +89,8 @@ class Summary:
     call), `notes` are sentences on what may be wrong, missing or not comparable. `leakage` is None where no training
     data are known, `clustered` where no two prompts share a cluster, `stopped` where the run was to ask all prompts,
     `variance` where one judge ruled once. `criteria` are the grades beside the verdicts, by judge and criterion;
-    `standings` what each judge owes to place, order and length.
+    `standings` what each judge owes to place, order and length; `weighing` how a gold judge weighed a panel; `soft` the
+    judges of a panel whose verdicts are probabilities.
     """
 
     n_prompts: int
@@ -117,6 +118,8 @@ class Summary:
     gold: str | None = None
     criteria: Mapping[str, Mapping[str, Graded]] = field(default_factory=dict)
     standings: Mapping[str, JudgeStanding] = field(default_factory=dict)
+    weighing: Weighing | None = None
+    soft: tuple[str, ...] = ()
 
     @property
     def deciding(self) -> Result | None:
@@ -157,6 +160,7 @@ class Summary:
             "counting": list(self.counting),
             **({"panel_rule": self.rule} if self.panel is not None else {}),
             **({"panel_gold": self.gold} if self.gold is not None else {}),
+            **({"panel_weights": self.weighing.as_json()} if self.weighing is not None else {}),
             "unusable": list(self.unusable),
             "n_judgments": self.n_judgments,
             "identical": self.identical,
@@ -242,7 +246,20 @@ def summarize(
         gold=gold,
         criteria=graded(judgments, judges, criteria, clusters),
         standings=standings(by_judge, clusters),
+        weighing=_weighing(how, {name: scores[name] for name in count}) if panel is not None else None,
+        soft=tuple(name for name in count if _soft(by_judge[name])) if panel is not None else (),
     )
+
+
+def _weighing(how: Panel, scores: Mapping[str, Mapping[str, PromptScore]]) -> Weighing | None:
+    """What a gold judge makes of the panel's judges; None where none weighs them."""
+    opinions = {name: {p: (s.outcome, s.score) for p, s in own.items()} for name, own in scores.items()}
+    return weighing(opinions, how) if how.truth is not None else None
+
+
+def _soft(rows: Sequence[JudgmentRecord]) -> bool:
+    """Whether a judge says how sure it is."""
+    return any(row.preference is not None and row.preference not in (0.0, 0.5, 1.0) for row in rows)
 
 
 def _at_equal_length(

@@ -23,11 +23,21 @@ def problems_in(path: Path, check_recipe: Callable[[Path], Any]) -> list[Problem
             if values.get("kind") in RECIPE_KINDS:
                 check_recipe(path)
             else:
-                suites.load(path, files=True)
+                return _suite(path)
             return []
         return _jsonl(path)
     except InputError as error:
         return [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
+
+
+def _suite(path: Path) -> list[Problem]:
+    """What of a suite only its judges show: modes, templates and options that do not fit them, or the prompts."""
+    suite = suites.load(path, files=True)
+    if not suite.judges:
+        return []
+    from harness.launch import fitting
+
+    return [Problem(path=str(path), line=load_yaml(path)[1](["judges"]), what=what) for what in fitting(suite)]
 
 
 def _jsonl(path: Path) -> list[Problem]:

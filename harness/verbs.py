@@ -23,6 +23,7 @@ from harness.plan import control_count, limited, presentations
 from harness.preferences import preferences
 from harness.progress import showing
 from harness.records import ScoreRecord, kind_of, read_lines
+from harness.report.columns import wrap
 from harness.report.data import Report
 from harness.report.leakage import leaked_ids, leaked_line
 from harness.suite import Suite
@@ -51,6 +52,10 @@ def run(
         from harness.scoring import verb
 
         return verb.run(suite, options, out=out, as_json=as_json, resolve=resolve, gate=fail_on_leakage)
+    if suite.kind == "perplexity":
+        from harness.perplexity import verb as losses
+
+        return losses.run(suite, options, out=out, as_json=as_json, resolve=resolve, gate=fail_on_leakage)
     return run_suite(suite, options, out=out, as_json=as_json, resolve=resolve, fail_on_leakage=fail_on_leakage)
 
 
@@ -85,6 +90,10 @@ def resume(path: Path, *, concurrency: int, as_json: bool, max_cost: float | Non
         from harness.scoring import verb
 
         return verb.resume(path, concurrency=concurrency, as_json=as_json, max_cost=max_cost)
+    if folder.kind_of(path) == "perplexity":
+        from harness.perplexity import verb as losses
+
+        return losses.resume(path, concurrency=concurrency, as_json=as_json)
     spending = budget(max_cost)
     with folder.reopen(path) as manifest:
         job = from_manifest(manifest)
@@ -158,6 +167,10 @@ def _show(report: Report, *, as_json: bool) -> None:
 def dry_run(given: str, options: Options, *, as_json: bool) -> int:
     """`harness run --dry-run`: what would be asked, from the suite alone. Nothing is built, opened or written."""
     suite = suites.load(suites.locate(given))
+    if suite.kind == "perplexity":
+        from harness.perplexity import verb as losses
+
+        return losses.dry_run(suite, options, as_json=as_json)
     seed = suite.seed if options.seed is None else options.seed
     prompts = limited(suite.prompts, options.limit, seed)
     held = _held(suite, options, prompts)
@@ -166,6 +179,10 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
     }
     cells = presentations(prompts, repeats, suite.orders, seed)
     specs = settled_judges(suite, options)
+    if suite.kind == "score":
+        from harness.scoring import verb
+
+        return _planned(verb.dry_run(suite, options, prompts, repeats, specs), as_json=as_json)
     asking = [spec for spec in specs if spec.kind in ("openai", "anthropic")]
     controls = 2 * control_count(len(prompts))
     value: dict[str, Any] = {
@@ -180,13 +197,19 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
         "control_verdicts": controls if any(spec.kind not in ("control", "recorded") for spec in specs) else 0,
         "calls": len(asking) * (len(cells) + controls),
     }
+    said = "Presentations and control verdicts are counted for each judge; identical responses are ties without a call."
+    return _planned(value, said, as_json=as_json)
+
+
+def _planned(value: dict[str, Any], *said: str, as_json: bool) -> int:
+    """Print what would be asked; exit code 0."""
     if as_json:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
     else:
         for name, shown in value.items():
-            print(f"{name.replace('_', ' '):<18}{_told(shown)}")
-        print("Presentations and control verdicts are counted for each judge; calls are those to judges behind an API.")
-        print("Identical responses are ties without a call, and cached replies are not asked again.")
+            print(wrap(_told(shown), first=f"{name.replace('_', ' '):<18}", rest=" " * 18))
+        for line in (*said, "Calls are those to judges behind an API; cached replies are not asked again."):
+            print(line)
         if any(str(value[role]).startswith("recipe/") for role in ("candidate", "baseline")):
             print("A recipe's checkpoint is trained first where it is not there yet.")
     return 0
@@ -195,6 +218,8 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
 def _told(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} in {mode} mode" for name, mode in value.items()) or "no language model judges"
+    if value is None:
+        return "none"
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
@@ -233,6 +258,12 @@ def analyze(
         if equivalence is not None or fail_on_leakage:
             raise InputError("--equivalence and --fail-on-leakage belong to comparisons; scores have neither")
         return verb.analyze(paths, out=out, as_json=as_json)
+    if any(path.is_dir() and folder.kind_of(path) == "perplexity" for path in paths):
+        from harness.perplexity import verb as losses
+
+        if len(paths) > 1 or equivalence is not None or fail_on_leakage:
+            raise InputError("a perplexity run is analyzed alone, without --equivalence and --fail-on-leakage")
+        return losses.analyze(paths[0], out=out, as_json=as_json)
     if equivalence is not None and not 0 < equivalence < 0.5:
         raise InputError(
             f"--equivalence is a half-width around 1/2, more than 0 and less than 0.5, found {equivalence:g}"

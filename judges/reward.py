@@ -38,7 +38,7 @@ def logistic(difference: float) -> float:
 class RewardJudge:
     """Names the answer with the higher reward; rewards that differ by no more than `margin` are a tie.
 
-    `margin` is in the reward model's own unit. The probability is that of the rewards themselves, margin or not.
+    `margin` is in the reward model's own unit. A tie within a margin carries no probability: it counts as one half.
     """
 
     name: str
@@ -54,7 +54,7 @@ class RewardJudge:
             verdict=verdict,
             status="ok",
             scores={"A": a, "B": b},
-            probability_a=logistic(a - b),
+            probability_a=None if verdict == "tie" and self.margin else logistic(a - b),
             asked={"order_blind": True} | ({"margin": self.margin} if self.margin else {}),
         )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import jinja2.meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from judges.types import Criterion, Exhibit, Message, Mode, Presentation, Prompt
@@ -97,6 +98,13 @@ class Template:
             }
         except jinja2.TemplateSyntaxError as error:
             raise ValueError(f"the template {self.name!r} cannot be read: {error.message}") from None
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """Every field that the template names. Raises ValueError where it cannot be read."""
+        self._parts  # noqa: B018 (a template that is none has no fields)
+        parsed = jinja2.Environment(autoescape=False).parse(self.source)
+        return frozenset(jinja2.meta.find_undeclared_variables(parsed))
 
     @property
     def wants_json(self) -> bool:

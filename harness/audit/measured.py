@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
@@ -222,6 +222,8 @@ def _no_effect(by_prompt: Mapping[str, Sequence[_Try]]) -> float:
 
 def _difference(differences: NDArray[np.float64], ids: Sequence[str], clusters: Clusters) -> Difference:
     found = mean_difference(differences, bounds=(-1.0, 1.0))
+    if found.ci is not None:
+        found = replace(found, ci=(max(-1.0, found.ci[0]), min(1.0, found.ci[1])))
     units = [unit_of(id, clusters) for id in ids]
     if len(set(units)) == len(units):
         return found

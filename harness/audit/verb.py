@@ -131,13 +131,23 @@ def _place(out: Path | None, manifest: Mapping[str, Any]) -> Iterator[Path | Non
         yield None
         return
     # No job can be made of this manifest: whatever takes a run refuses the folder.
-    mine = {"kind": "audit", "suite": manifest["suite"]["name"], "job": dict(manifest)}
+    mine = {
+        "kind": "audit",
+        "judge": manifest["asked_judges"][0],
+        "suite": manifest["suite"]["name"],
+        "job": dict(manifest),
+    }
     if not (out / folder.MANIFEST).exists():
         with folder.create(out, mine) as place:
             yield place
         return
-    if folder.read_manifest(out).get("kind") != "audit":
+    was = folder.read_manifest(out)
+    if was.get("kind") != "audit":
         raise InputError([Problem(path=str(out), what="holds a run, not an audit; give another --out")])
+    for what, here, there in (("judge", mine["judge"], was.get("judge")), ("suite", mine["suite"], was.get("suite"))):
+        if there is not None and here != there:
+            said = f"holds the audit of another {what} ({there!r}, not {here!r}); give another --out"
+            raise InputError([Problem(path=str(out), what=said)])
     with folder.reopen(out):
         folder.write_whole(out / folder.MANIFEST, folder.as_json(mine))
         yield out

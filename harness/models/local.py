@@ -177,11 +177,11 @@ class LocalModel:
         room = room_of(self._loaded[0])
         if room is None or tokens + answer <= room:
             return
-        way_out = "shorten the responses (the suite's max_tokens), or give a judge that reads more"
+        way_out = "shorten the responses or the judge template (--judge-template), or give a judge that reads more"
         if answer:
             raise InputError(
                 f"{self._spec}: a comparison of {tokens} tokens and a reply of {answer} do not fit the model's {room}; "
-                f"lower judge_sampling's max_tokens, {way_out}"
+                f"lower judge_sampling's max_tokens (now {answer}), {way_out}"
             )
         raise InputError(f"{self._spec}: a comparison takes {tokens} tokens and the model reads {room}; {way_out}")
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 
 from harness.criteria import Graded
 from harness.figures import Result
+from harness.panel import FEWEST
 from harness.report import judging
-from harness.report.numerals import one_line, p_value, plural, span
+from harness.report.numerals import listed, one_line, p_value, plural, span
 from harness.stopping import ALPHA, Stopping
 from harness.summary import Summary
 
@@ -23,6 +24,7 @@ def sections(summary: Summary) -> list[Section]:
         ("asked until decided", list(_stopped(summary))),
         ("prompts in clusters", list(_clusters(summary))),
         ("exact intervals", list(_exact(summary))),
+        ("how the judges were weighed", list(_weights(summary))),
         ("grades beside the verdict", list(_grades(summary))),
         (judging.TITLE, judging.section(summary)),
         ("where the spread comes from", summary.variance.sentences() if summary.variance is not None else []),
@@ -40,6 +42,7 @@ def first_doubts(summary: Summary) -> Iterable[str]:
                 f"the mean says “{summary.decision}”, but {won:,} prompts were won and {lost:,} lost: the sign test "
                 "speaks for the other side, and how strong single preferences are decides"
             )
+    yield from _panel_doubts(summary)
     clustered = summary.clustered
     if clustered is not None and clustered.decision != summary.decision:
         yield (
@@ -50,6 +53,20 @@ def first_doubts(summary: Summary) -> Iterable[str]:
         yield (
             "the run stopped as soon as it was decided: its score leans to the side it was decided for, and plain "
             "95 % intervals are for a number of prompts fixed beforehand; the one under “asked until decided” holds"
+        )
+
+
+def _panel_doubts(summary: Summary) -> Iterable[str]:
+    """What a panel's rule hides: weights that weigh nothing, and bare preferences that count as whole wins."""
+    if summary.weighing is not None and summary.weighing.even:
+        yield (
+            f"the gold judge {one_line(summary.weighing.gold)} weighs nobody: all judges count the same (it takes "
+            f"{FEWEST} prompts that both judged beside those that are weighed)"
+        )
+    if summary.soft and summary.panel is not None and summary.rule != "mean":
+        yield (
+            f"{listed([one_line(name) for name in summary.soft])} give probabilities, and by this panel's rule one of "
+            "51 % counts as a whole win; `panel: mean` keeps how sure judges are"
         )
 
 
@@ -93,6 +110,21 @@ def _clusters(summary: Summary) -> Iterable[str]:
         p = f", p {p_value(found.p_value)}" if found.p_value is not None else ""
         few = "; so few clusters give a rough interval" if found.clusters < 20 else ""
         yield f"{what}; cluster-robust 95 % {span(*found.ci, result.estimate.n)}{p}{effect}{few}"
+
+
+def _weights(summary: Summary) -> Iterable[str]:
+    """What a gold judge made of the panel's judges."""
+    found = summary.weighing
+    if found is None:
+        return
+    yield (
+        f"by agreement with {one_line(found.gold)}, which judged {plural(found.labelled, 'prompt')}; a weight is the "
+        "log-odds of agreement on other prompts than those it weighs"
+    )
+    for name, weights in found.weights.items():
+        low, high = min(weights), max(weights)
+        shown = f"{low:.2f}" if low == high else f"{low:.2f} to {high:.2f}"
+        yield f"{one_line(name)}: weight {shown} (on {plural(found.shared[name], 'prompt')} that both judged)"
 
 
 def _grades(summary: Summary) -> Iterable[str]:

@@ -80,12 +80,16 @@ def basis(summary: Summary) -> str:
 
 def _figures(deciding: Result, summary: Summary) -> str:
     names = summary.counting
-    by = names[0] if len(names) == 1 else f"the {_RULES[summary.rule]} of {len(names)} judges"
+    by = names[0] if len(names) == 1 else f"the {_weighed(summary)}{_RULES[summary.rule]} of {len(names)} judges"
     first = f"{scored(deciding, summary.n_prompts, judges=len(names))} by {by}"
     if not deciding.estimate.n:
         return first
     rest = [*order_figures(names, summary), control_figures(names, summary)]
     return f"{first}, {sign_test(deciding)}; {'; '.join(rest)}"
+
+
+def _weighed(summary: Summary) -> str:
+    return "weighed " if summary.weighing is not None and not summary.weighing.even else ""
 
 
 def _why_not(deciding: Result, summary: Summary) -> str:

@@ -118,7 +118,7 @@ def test_a_faulty_key_is_named_with_its_line(tmp_path, text, says):
 
 
 def test_a_template_must_fit_every_prompt():
-    mine = Template("mine", "=== system ===\nx\n=== user ===\n{{ persona }} {{ a[0] }}")
+    mine = Template("mine", "=== system ===\nx\n=== user ===\n{{ persona }} {{ a[0] }} {{ b[0] }}")
     prompts = [Prompt(id="p", turns=("q",)), Prompt(id="r", turns=("q",), extra={"persona": "cook"})]
     with pytest.raises(InputError, match="names a field that prompt 'p' lacks"):
         fits(mine, prompts, ())
@@ -142,7 +142,7 @@ def test_a_judge_that_differs_in_wording_is_one_template_file(tmp_path):
 
 def test_a_template_whose_field_the_prompts_lack_stops_before_the_first_call(tmp_path):
     suite = world(tmp_path, 4)
-    (tmp_path / "mine.md").write_text("=== system ===\nx\n=== user ===\n{{ persona }}\n")
+    (tmp_path / "mine.md").write_text("=== system ===\nx\n=== user ===\n{{ persona }} {{ a[0] }} {{ b[0] }}\n")
     with Loopback() as server:
         env = environment(tmp_path, server.url)
         done = harness("run", suite, "--judge-template", tmp_path / "mine.md", env=env)
@@ -178,3 +178,37 @@ def test_a_mode_that_is_not_known_is_refused_with_those_that_are(tmp_path):
 def test_an_old_manifest_without_these_keys_is_still_a_job():
     spec = parse("openai/x", role="judge")
     assert template_of(spec) is not None
+
+
+def test_a_template_that_hides_an_answer_is_refused_before_the_first_call(tmp_path):
+    suite = world(tmp_path, 4)
+    (tmp_path / "half.md").write_text("=== system ===\nx\n=== user ===\n{{ a[0] }} [[A]] or [[B]]?\n")
+    with Loopback() as server:
+        env = environment(tmp_path, server.url)
+        half = harness("run", suite, "--judge-template", tmp_path / "half.md", env=env)
+        grade = harness("run", suite, "--judge-template", "grade", env=env)
+    assert (half.code, grade.code, server.requests) == (2, 2, [])
+    assert "never names 'b', so that a judge would not see what it is asked about" in half.err
+    assert "never names 'a' and 'b' (it grades one answer)" in grade.err
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("judges: [anthropic/x]\njudge_mode: verdict-token\n", "no probabilities of tokens"),
+        ("judges: [hf/x]\njudge_mode: verdict-token\ncriteria: [depth]\n", "verdict-token mode writes nothing"),
+        ("judges: [{spec: openai/x, margin: 1}]\n", "gives no reward"),
+        ("judges: [{spec: rubric, mode: generation}]\n", "no language model"),
+        ("judges: [openai/x, openai/x]\n", "given twice"),
+        ("judges: [openai/x]\npanel: {gold: human/a}\n", "not among the judges"),
+        ("judges: [openai/x]\njudge_template: grade\n", "grades one answer"),
+        ("judges: [openai/x]\njudge_template: verdict\ncriteria: [depth]\n", "never names 'criteria'"),
+        ("judges: [7]\n", "give a judge's spec, or {spec, mode, template, margin}"),
+        ("judges: [{spec: hf/x, mod: generation}]\n", "unknown key 'judges.0.mod'"),
+    ],
+)
+def test_validate_finds_what_a_run_would_refuse(tmp_path, text, says):
+    done = harness("validate", suite_with(tmp_path, text), env=environment(tmp_path))
+    assert done.code == 2
+    assert says in done.out
+    assert f"{tmp_path}/suite.yaml:6: " in done.out

@@ -152,3 +152,28 @@ def test_two_runs_with_their_own_rule_are_compared_by_it(tmp_path):
         harness("run", suite, "--out", tmp_path / name, env=env)
     found = harness("compare", tmp_path / "a", tmp_path / "b", "--json", env=env)
     assert (found.code, found.json["difference"], found.json["n"]) == (0, 0.0, 40)
+
+
+def test_weights_are_shown_and_a_gold_judge_that_weighs_nobody_is_named(tmp_path):
+    suite = world(tmp_path, 40, judges="[recorded/verdicts.jsonl]")
+    verdicts(tmp_path, 40)
+    suite.write_text(suite.read_text() + "panel: {gold: human/anna}\n")
+    env = environment(tmp_path)
+    whole = " ".join(harness("run", suite, "--out", tmp_path / "a", env=env).out.split())
+    assert "by the weighed majority of 3 judges" in whole
+    assert "alpha: weight 3.3" in whole
+    assert "beta: weight 0.00 (on 40 prompts that both judged)" in whole
+    few = " ".join(harness("run", suite, "--limit", "12", "--out", tmp_path / "b", env=env).out.split())
+    assert "the gold judge human/anna weighs nobody: all judges count the same" in few
+    assert "by the majority of 3 judges" in few
+
+
+def test_bare_preferences_that_count_as_whole_wins_are_named(tmp_path):
+    suite = world(tmp_path, 30, judges="[recorded/soft.jsonl]")
+    rows = [{"id": f"p{k:03d}", "judge": judge, "preference": 0.51} for k in range(30) for judge in ("m", "n")]
+    write_lines(tmp_path / "soft.jsonl", rows)
+    env = environment(tmp_path)
+    plain = " ".join(harness("run", suite, "--out", tmp_path / "a", env=env).out.split())
+    assert "one of 51 % counts as a whole win" in plain
+    mean = harness("run", suite, "--panel", "mean", "--out", tmp_path / "b", env=env)
+    assert "counts as a whole win" not in " ".join(mean.out.split())

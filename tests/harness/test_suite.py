@@ -63,7 +63,7 @@ def test_every_problem_of_a_suite_and_its_prompts_at_once(tmp_path):
             "name: s\nprompts: !!python/object:os.system {}\n",
             "s.yaml:2: is not YAML: could not determine a constructor",
         ),
-        ("name: s\nprompts: p.jsonl\nkind: perplexity\n", "s.yaml:3: kind: 'perplexity' cannot be run in this version"),
+        ("name: s\nprompts: p.jsonl\nkind: classify\n", "s.yaml:3: kind: 'classify' cannot be run in this version"),
         ("name: s\nprompts: p.jsonl\nsampling: {temprature: 1}\n", "s.yaml:3: unknown key 'sampling.temprature'"),
         ("name: s\nprompts: p.jsonl\nseed: x\n", "s.yaml:3: seed: input should be a valid integer"),
         ("name: s\nprompts: []\n", "s.yaml:2: there are no prompts"),
@@ -87,7 +87,7 @@ def test_a_prompt_s_own_sampling_and_checks_are_checked(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in suites.BUNDLED.glob("*.yaml")))
 def test_every_bundled_suite_is_whole(name):
-    assert len(suites.load(suites.locate(name)).prompts) >= 40
+    assert sum(len(prompt.turns) for prompt in suites.load(suites.locate(name)).prompts) >= 40
 
 
 def test_all_five_suites_were_walked():

@@ -49,9 +49,9 @@ def test_the_logistic_is_scipy_s(difference):
 
 
 @given(REWARD, REWARD, st.floats(0, 10))
-def test_rewards_within_the_margin_tie_and_keep_their_probability(x, y, margin):
+def test_rewards_within_the_margin_tie_and_count_as_one_half(x, y, margin):
     shown = Presentation(prompt=Prompt(id="p", turns=("q",)), a=("x",), b=("y",))
     judge = RewardJudge(name="reward/x", scorer=Table({"x": x, "y": y}), margin=margin)
     ruling = asyncio.run(judge.judge(shown, rng=random.Random(0)))
     assert (ruling.verdict == "tie") == (abs(x - y) <= margin)
-    assert ruling.probability_a == logistic(x - y)
+    assert ruling.probability_a == (None if margin and ruling.verdict == "tie" else logistic(x - y))
