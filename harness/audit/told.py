@@ -120,11 +120,22 @@ def _position(figures: Figures) -> Said:
         "position",
         found,
         "do not use it to decide: on most prompts its two orders contradict each other" if lost else bad,
-        f"may decide with orders: both and with orders: random (a first-shown rate up to {percent(worst, agree.n)}, or "
-        f"down to {percent(1 - worst, agree.n)}, could have been missed)",
+        _either_way(worst, agree),
         few,
     )
     return replace(part, blocks=lost)
+
+
+def _either_way(worst: float, agree: Rate) -> str:
+    """What a judge without a finding may be used for: single orders only where its two orders are known to agree."""
+    high, low = percent(worst, agree.n), percent(1 - worst, agree.n)
+    missed = f"a first-shown rate up to {high}, or down to {low}, could have been missed"
+    if agree.ci is not None and agree.ci[0] < AGREES:
+        return (
+            f"may decide with orders: both; for orders: random too little is known (its orders agree on "
+            f"{_rate(agree, 'prompt')}; {missed})"
+        )
+    return f"may decide with orders: both and with orders: random ({missed})"
 
 
 def _verbosity(figures: Figures) -> Said:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from harness import checkpoint
 from harness.kinship import Kin, families, flags, of_weights
 
 JUDGE = Kin(names=("gpt-4o",))
@@ -61,3 +62,32 @@ def test_strangers_are_not_flagged():
 def test_a_checkpoint_s_configuration_says_what_it_was_made_from(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"_name_or_path": "Qwen/Qwen2.5-0.5B"}))
     assert families(of_weights("mine", "f", [tmp_path, None]).names) == {"Qwen"}
+
+
+def test_a_checkpoint_s_manifest_knows_who_wrote_its_training_data(tmp_path):
+    data = {"written_by": ["anthropic/claude-sonnet-4"], "mix": [{"name": "a", "written_by": ["openai/gpt-4o"]}]}
+    made = checkpoint.Manifest(
+        name="brie",
+        kind="sft",
+        base=checkpoint.Base(spec="hf/Qwen/Qwen2.5-0.5B", sha256="b" * 64),
+        sha256="a" * 64,
+        adapter_sha256=None,
+        tokenizer_sha256=None,
+        chat_template_sha256=None,
+        steps_done=9,
+        steps_planned=9,
+        epochs=1.0,
+        data=checkpoint.Data(sha256="x", planned=8, actual=8),
+        seed=1,
+        device="cpu",
+        versions={},
+        recipe={"data": data},
+    )
+    (tmp_path / checkpoint.MANIFEST).write_text(json.dumps(checkpoint.as_json(made)))
+    found = of_weights("runs/brie", "f", [tmp_path])
+    assert found.writers == ("anthropic/claude-sonnet-4", "openai/gpt-4o")
+    assert families(found.names) == {"Qwen"}
+    (said,) = flags({"anthropic/claude-sonnet-4": Kin(names=("claude-sonnet-4",))}, {"candidate": found})
+    assert said == (
+        "the judge anthropic/claude-sonnet-4 wrote training data of the candidate: it may prefer its own style"
+    )
