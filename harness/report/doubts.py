@@ -77,8 +77,8 @@ def _unusable(summary: Summary) -> Iterable[str]:
         verdicts = f" ({controls_of(count)} control verdicts)" if count else ""
         if count is not None and count.undecided == count.n and not summary.statuses.get(name, {}).get("ok"):
             yield (
-                f"{name} is unusable and does not count: none of its replies held a verdict, the {count.n} on control pairs "
-                "among them"
+                f"{name} is unusable and does not count: none of its replies held a verdict, the {count.n} on control "
+                "pairs among them"
             )
             continue
         yield f"{name} is unusable and does not count: it cannot tell a response from its damaged copy{verdicts}"
