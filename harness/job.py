@@ -70,6 +70,10 @@ def from_manifest(manifest: Mapping[str, Any]) -> Job:
     """The job a manifest describes. Raises InputError where the manifest is not whole, or a ranking's."""
     if manifest.get("kind") == "audit":
         raise InputError("this is a judge's audit, not a run; the same `harness audit-judge … --out` goes on with it")
+    suite = manifest.get("suite")
+    kind = suite.get("kind", "pairwise") if isinstance(suite, Mapping) else "pairwise"
+    if kind != "pairwise":
+        raise InputError(f"this is a run of kind {kind!r}, not of comparisons; `harness analyze` shows it")
     if manifest.get("kind") == "ranking":
         raise InputError(
             "this is a ranking, not a run; `harness rank DIR` shows it, and its pairs lie inside as I-vs-J"

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-JOURNALS = ("responses.jsonl", "judgments.jsonl", "controls.jsonl", "scores.jsonl", "scores_baseline.jsonl")
+JOURNALS = (
+    "responses.jsonl", "judgments.jsonl", "controls.jsonl", "scores.jsonl", "scores_baseline.jsonl",
+    "losses.jsonl", "losses_baseline.jsonl",
+)  # fmt: skip
 State = Literal["whole", "longer", "changed", "unknown"]
 MANIFEST = "manifest.json"
 # What of a manifest says what was asked, and of whom. Clock, versions, commit, tokens and warnings are not among it.

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from harness import fastchat
 from harness.errors import HarnessError, InputError, Problem
-from harness.judging import CriteriaKey, JudgeKeys, ModeKey, PanelKey, PanelKeys, criteria_of, templates
+from harness.judging import CriteriaKey, JudgeKey, ModeKey, PanelKey, PanelKeys, criteria_of, templates
 from harness.models.spec import Asking, Role, parse
+from harness.perplexity import documents
+from harness.perplexity.documents import LossOn
 from harness.records import PromptRecord, gather
 from harness.yamlfile import LineOf, describe, load_yaml, problems_of
 from judges import rubric, template
@@ -57,7 +59,7 @@ class SuiteKeys(BaseModel):
     prompts: str | list[dict[str, Any]] | FastchatKeys
     candidate: str | None = None
     baseline: str | None = None
-    judges: list[str | JudgeKeys] = Field(default_factory=list)
+    judges: list[JudgeKey] = Field(default_factory=list)
     judge_mode: ModeKey | None = None
     judge_template: str | None = None
     repeats: Annotated[int, Field(ge=1, strict=True)] | None = None
@@ -97,9 +99,47 @@ class ScoreKeys(SuiteKeys):
         return {"judge_repeats": self.judge_repeats}
 
 
-KEYS: dict[str, type[PairwiseKeys] | type[ScoreKeys]] = {"pairwise": PairwiseKeys, "score": ScoreKeys}
+class PerplexityKeys(SuiteKeys):
+    """The keys a perplexity suite may have. `prompts` are its documents (see `perplexity.documents`)."""
+
+    kind: Literal["perplexity"]
+    prompts: str | list[dict[str, Any]]
+    loss_on: LossOn | None = None
+    max_length: Annotated[int, Field(ge=2, strict=True)] | None = None
+    stride: Annotated[int, Field(ge=1, strict=True)] | None = None
+
+    @field_validator("judges", "judge_mode", "judge_template", "judge_sampling", "repeats", "sampling", mode="before")
+    @classmethod
+    def _nothing_is_generated(cls, given: Any) -> Any:
+        raise ValueError("a perplexity suite generates and judges nothing; remove the key")
+
+    @field_validator("candidate", "baseline")
+    @classmethod
+    def _shows_probabilities(cls, given: str | None) -> str | None:
+        if given is not None and given.partition("/")[0].partition("@")[0] in ("openai", "anthropic", "recorded"):
+            raise ValueError("it does not show how likely it finds a given text; give a local model: hf/… or recipe/…")
+        return given
+
+    @field_validator("stride")
+    @classmethod
+    def _windows_overlap(cls, given: int | None, info: ValidationInfo) -> int | None:
+        longest = info.data.get("max_length")
+        if given is not None and longest is not None and given >= longest:
+            raise ValueError(f"it has to be below max_length ({longest}), or a window's first token counts nowhere")
+        return given
+
+    def own(self) -> dict[str, Any]:
+        """What of it a `Suite` has for this kind alone."""
+        return {"loss_on": self.loss_on, "max_length": self.max_length, "stride": self.stride}
+
+
+KEYS: dict[str, type[PairwiseKeys] | type[ScoreKeys] | type[PerplexityKeys]] = {
+    "pairwise": PairwiseKeys,
+    "score": ScoreKeys,
+    "perplexity": PerplexityKeys,
+}
 # Answers are compared as they are usually asked for, and graded at their most likely.
-TEMPERATURE = {"pairwise": 0.75, "score": 0.0}
+TEMPERATURE = {"pairwise": 0.75, "score": 0.0, "perplexity": 0.0}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +166,9 @@ class Suite:
     orders: Orders = "both"
     equivalence: float = 0.05
     judge_repeats: int = 1
+    loss_on: LossOn | None = None
+    max_length: int | None = None
+    stride: int | None = None
     asking: Mapping[str, Asking] = field(default_factory=dict)
     judge_mode: Mode | None = None
     judge_template: str | None = None
@@ -154,7 +197,7 @@ def load(path: Path, *, files: bool = False) -> Suite:
     """
     values, line_of = load_yaml(path)
     problems: list[Problem] = []
-    keys: PairwiseKeys | ScoreKeys | None = None
+    keys: PairwiseKeys | ScoreKeys | PerplexityKeys | None = None
     kind = values.get("kind", "pairwise")
     if kind in KINDS and kind not in KEYS:
         what = f"kind: {kind!r} cannot be run in this version; use one of: {', '.join(KEYS)}"
@@ -164,7 +207,10 @@ def load(path: Path, *, files: bool = False) -> Suite:
         keys = model.model_validate(values)
     except ValidationError as error:
         problems += problems_of(error, str(path), line_of, known=tuple(model.model_fields))
-    prompts, more = _prompts(path, values.get("prompts"), line_of)
+    if kind == "perplexity":
+        prompts, more = documents.load(values.get("prompts"), path.parent, str(path), line_of, values.get("loss_on"))
+    else:
+        prompts, more = _prompts(path, values.get("prompts"), line_of)
     problems += [*more, *_spec_problems(path, values, line_of, files=files), *_template_problems(path, values, line_of)]
     if problems or keys is None:
         raise InputError(problems)
@@ -176,14 +222,14 @@ def suite_of(values: Mapping[str, Any], prompts: Sequence[Prompt], *, folder: Pa
     return _suite(PairwiseKeys.model_validate({**values, "prompts": []}), prompts, folder.resolve())
 
 
-def _suite(keys: PairwiseKeys | ScoreKeys, prompts: Sequence[Prompt], folder: Path) -> Suite:
+def _suite(keys: PairwiseKeys | ScoreKeys | PerplexityKeys, prompts: Sequence[Prompt], folder: Path) -> Suite:
     return Suite(
         name=keys.name,
         prompts=tuple(prompts),
         candidate=keys.candidate,
         baseline=keys.baseline,
-        judges=tuple(judge if isinstance(judge, str) else judge.spec for judge in keys.judges),
-        asking={judge.spec: judge.asking() for judge in keys.judges if not isinstance(judge, str)},
+        judges=tuple(judge.spec for judge in keys.judges),
+        asking={judge.spec: own for judge in keys.judges if (own := judge.asking()) != Asking()},
         judge_mode=keys.judge_mode,
         judge_template=keys.judge_template,
         repeats=keys.repeats,

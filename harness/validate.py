@@ -9,6 +9,7 @@ from typing import Any
 from harness import suite as suites
 from harness.errors import InputError, Problem
 from harness.leakage.examples import turns_of
+from harness.perplexity import documents
 from harness.records import JudgmentRecord, PromptRecord, gather, kind_of, read_lines
 from harness.yamlfile import load_yaml
 
@@ -47,6 +48,8 @@ def _jsonl(path: Path) -> list[Problem]:
         return found or [Problem(path=str(path), what="is empty; it needs at least one JSON object a line")]
     if "id" not in first and _trains(first):
         return _training(path)
+    if {"text", "messages"} & first.keys():
+        return documents.read(path)[1]
     model = kind_of(first)
     if model is PromptRecord:
         return suites.load_prompts(path)[1]

@@ -1,0 +1,1 @@
+"""Perplexity suites: how well a checkpoint foresees given texts, token by token."""
