@@ -6,7 +6,7 @@ published files, their translations and folders that hold them are read as they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,26 @@ def _prompt(value: Mapping[str, Any], references: Mapping[str, list[str]]) -> Pr
         return f"'turns' must be a list of at least one text, found {turns!r:.60}; add them"
     category = value.get("category")
     inline = value.get("reference")
-    told = references.get(str(number)) or (inline if isinstance(inline, list) else [])
-    texts = [text if isinstance(text, str) else "" for text in told][: len(turns)]
-    texts += [""] * (len(turns) - len(texts))
+    listed = [inline] if isinstance(inline, str) else inline if inline is not None else []
+    if not isinstance(listed, list) or not all(text is None or isinstance(text, str) for text in listed):
+        return f"'reference' must be a list of texts, one a turn, found {inline!r:.60}; mend it, or leave it out"
+    told = references.get(str(number), [])
+    for texts, where in ((told, "the reference file"), (listed, "'reference'")):
+        if len(texts) > len(turns):
+            return f"{where} has {len(texts)} texts for {len(turns)} turns; give one each"
+    texts = [_first(told, place) or _first(listed, place) for place in range(len(turns))]
     return Prompt(
         id=str(number),
         turns=tuple(turns),
         category=category if isinstance(category, str) else None,
         reference=tuple(texts) if any(texts) else (),
     )
+
+
+def _first(texts: Sequence[str | None], place: int) -> str:
+    """The text at a place; nothing where there is none, or blanks alone."""
+    text = texts[place] if place < len(texts) else None
+    return text if text and text.strip() else ""
 
 
 def _references(file: Path, given: Path | None) -> tuple[dict[str, list[str]], list[Problem]]:
@@ -84,6 +95,9 @@ def _references(file: Path, given: Path | None) -> tuple[dict[str, list[str]], l
                 problems.append(value)
             elif turns is None:
                 what = "is no reference answer; it needs 'question_id' and 'choices' with 'turns'"
+                problems.append(Problem(path=str(path), line=line, what=what))
+            elif str(value.get("question_id")) in found:
+                what = f"question_id {value['question_id']} stands twice; keep one"
                 problems.append(Problem(path=str(path), line=line, what=what))
             else:
                 found[str(value.get("question_id"))] = turns

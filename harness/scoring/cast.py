@@ -31,6 +31,7 @@ def _contestant(spec: Spec, role: str, job: ScoreJob, workshop: Workshop) -> Con
     if spec.kind == "recorded" and (spec.path / MANIFEST).is_file():
         found, fingerprint = of_run(spec, job.suite)
         workshop.fingerprints[role] = fingerprint
+        workshop.warnings[role] = other_sampling(spec, job.suite)
         return found
     return workshop.contestant(spec, role, job.suite, job.nonce)
 
@@ -53,6 +54,15 @@ def of_run(spec: Spec, suite: Suite) -> tuple[RecordedResponses, str]:
         raise InputError(problems)
     found = RecordedResponses(path=run / RESPONSES, role="baseline", by_key=by_key)
     return found, str(manifest.get("fingerprints", {}).get("candidate"))
+
+
+def other_sampling(spec: Spec, suite: Suite) -> list[str]:
+    """What is to be said where an earlier run sampled its answers in another way than this suite does."""
+    was, now = suite_of(read_manifest(spec.path)["suite"]).sampling.given(), suite.sampling.given()
+    if was == now:
+        return []
+    then, today = (", ".join(f"{name} {value:g}" for name, value in own.items()) for own in (was, now))
+    return [f"its answers are of an earlier run, with other sampling ({then} there, {today} here)"]
 
 
 def _unlike(

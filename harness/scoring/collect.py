@@ -1,22 +1,20 @@
-"""From a score run's folder, or from scores files, to a summary. Reads; decides nothing itself.
+"""From a score run's folder to a summary (scores files: `scoring.files`). Reads; decides nothing itself.
 
 A summary depends on what is on disk alone, so that a resumed run ends with the same one as an uninterrupted run.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.collect import response_notes
 from harness.errors import InputError, Problem
 from harness.folder import read_manifest
 from harness.leakage import guard
-from harness.records import ResponseRecord, ScoreRecord, on_disk, read
-from harness.report.numerals import listed
+from harness.records import ResponseRecord, ScoreRecord, on_disk
+from harness.report.numerals import one_line, plural
 from harness.responding import RESPONSES, answered_for_good
 from harness.run import UNANSWERED
 from harness.scoring.figures import Scale, graded_turns
@@ -24,7 +22,12 @@ from harness.scoring.job import ScoreJob, from_manifest
 from harness.scoring.run import SCORES, cells_of
 from harness.scoring.summary import ScoreSummary, Setting, summarize
 from harness.seal import seals_of, state
+from harness.stats.intervals import TOLERANCE
 from judges.build import LAST_TURN_ONLY
+from judges.template import without_thinking
+
+# Sums of scores beyond this mean nothing.
+LARGEST = 1e12
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,24 +55,44 @@ class Found:
 
 
 def find(run: Path, *, seals: bool = True) -> Found:
-    """Read a score run's folder. Raises InputError where it is none, or its files are not a run's."""
+    """Read a score run's folder. Raises InputError where it is none, or its files are not a run's: a score off the
+    scale of its judge, say.
+    """
     manifest = read_manifest(run)
     job = from_manifest(manifest)
     kept = seals_of(manifest)
     names = (RESPONSES, *(SCORES[role] for role in job.contestants))
-    return Found(
+    found = Found(
         job=job,
         manifest=manifest,
         responses={(r.id, str(r.role), r.sample): r for r in on_disk(run / RESPONSES, ResponseRecord)},
         scores={role: tuple(on_disk(run / SCORES[role], ScoreRecord)) for role in job.contestants},
         edited=tuple(name for name in names if seals and state(run, name, kept) == "changed"),
     )
+    for role, rows in found.scores.items():
+        on_scale(run / SCORES[role], rows, found.scales)
+    return found
+
+
+def on_scale(path: Path, rows: Iterable[ScoreRecord], scales: Mapping[str, Scale | None]) -> None:
+    """Raise InputError on scores that are off the scale of their judge, or so large that sums mean nothing."""
+    problems = []
+    for record in rows:
+        low, high = scales.get(record.judge) or (-LARGEST, LARGEST)
+        if record.score is not None and not low - TOLERANCE <= record.score <= high + TOLERANCE:
+            what = (
+                f"the score of {record.id!r} (turn {record.turn}) by {one_line(record.judge)} is {record.score:g}, off "
+                f"the scale from {low:g} to {high:g}; take the line out, or mend it"
+            )
+            problems.append(Problem(path=str(path), what=what))
+    if problems:
+        raise InputError(problems)
 
 
 def is_complete(found: Found) -> bool:
     """Whether every response and every grade that was planned is there and was answered."""
     job = found.job
-    turns = {judge: _turns(judge, found) for judge in found.manifest["judge_names"]}
+    turns = {judge: turns_of(judge, found) for judge in found.manifest["judge_names"]}
     for role, spec in job.contestants.items():
         recorded = spec.kind == "recorded"
         for prompt in job.suite.prompts:
@@ -100,7 +123,7 @@ def summary_of(found: Found, *, complete: bool) -> ScoreSummary:
     """The figures of a score run."""
     prompts = found.job.suite.prompts
     setting = Setting(
-        turns={judge: _turns(judge, found) for judge in found.judges},
+        turns={judge: turns_of(judge, found) for judge in found.judges},
         categories={prompt.id: prompt.category for prompt in prompts},
         scales=found.scales,
         full=found.job.full,
@@ -116,7 +139,7 @@ def summary_of(found: Found, *, complete: bool) -> ScoreSummary:
     )
 
 
-def _turns(judge: str, found: Found) -> dict[str, tuple[int, ...]]:
+def turns_of(judge: str, found: Found) -> dict[str, tuple[int, ...]]:
     """Which turns of every prompt a judge of the run grades."""
     last = {spec.text for spec in found.job.judges if spec.kind in LAST_TURN_ONLY}
     counts = {prompt.id: len(prompt.turns) for prompt in found.job.suite.prompts}
@@ -134,36 +157,28 @@ def notes_of(found: Found) -> list[str]:
         said.append(f"answers were sampled at temperature {job.suite.sampling.temperature:g}: another run has others")
     for role in job.contestants:
         records = [record for (_, side, _), record in found.responses.items() if side == role]
-        said += response_notes(role, records)
+        said += answer_notes(role, records)
     return said
 
 
-def of_files(paths: Sequence[Path]) -> ScoreSummary:
-    """The figures of scores files: one contestant's, several judges perhaps. Raises InputError on a repeated key."""
-    records: dict[Any, ScoreRecord] = {}
-    problems: list[Problem] = []
-    for path in paths:
-        for record in read(path, ScoreRecord):
-            if record.key() in records:
-                what = f"the score {listed([str(part) for part in record.key()])} stands twice; keep one of them"
-                problems.append(Problem(path=str(path), what=what))
-            records[record.key()] = record
-    if problems:
-        raise InputError(problems)
-    rows = list(records.values())
-    judges = sorted({record.judge for record in rows})
-    turns: dict[str, int] = {}
-    categories: dict[str, str | None] = {}
-    for record in rows:
-        turns[record.id] = max(turns.get(record.id, 1), record.turn)
-        categories[record.id] = categories.get(record.id) or record.category
-    full = Counter(category or "" for category in categories.values())
-    setting = Setting(
-        turns={judge: graded_turns([r for r in rows if r.judge == judge], turns) for judge in judges},
-        categories=categories,
-        scales=dict.fromkeys(judges),
-        full=dict(full),
-    )
-    complete = not any(record.status in UNANSWERED for record in rows)
-    notes = ["the scale of the scores is not known: no share at its ends can be told"]
-    return summarize(rows, (), setting, judges=judges, complete=complete, notes=notes)
+def answer_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
+    """What is to be said of one contestant's answers: cut off, empty, missing, thinking taken out."""
+    cut = sum(record.finish == "length" for record in records)
+    failed = sum(record.finish == "error" for record in records)
+    answers = [text for record in records for text in record.texts() or ()]
+    read = [(text.strip(), *without_thinking(text)) for text in answers if "think" in text.lower()]
+    thinking = sum(kept != text for text, kept, _ in read)
+    unclosed = sum(lost for _, _, lost in read)
+    empty = sum(not text.strip() for text in answers)
+    talks, texts = plural(len(records), "conversation"), plural(len(answers), "answer")
+    said = []
+    if thinking:
+        more = f"; {unclosed:,} never came to an end of it" if unclosed else ""
+        said.append(f"{role}: thinking was taken out of {thinking:,} of {texts} before they were graded{more}")
+    if cut:
+        said.append(f"{role}: {cut:,} of {talks} were cut off at max_tokens and graded as they are")
+    if empty:
+        said.append(f"{role}: {empty:,} of {texts} are empty and graded as they are")
+    if failed:
+        said.append(f"{role}: {failed:,} of {talks} failed, and no judge was asked about them")
+    return said

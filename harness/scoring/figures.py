@@ -127,7 +127,8 @@ def scored(
     """
     known = [record for record in records if record.turn in turns.get(record.id, ())]
     scores = prompt_scores(known, turns)
-    found = mean_difference(np.asarray(list(scores.values()), dtype=np.float64), bounds=scale)
+    # Sorted here too: a standard deviation's last bit depends on the order.
+    found = mean_difference(np.sort(np.asarray(list(scores.values()), dtype=np.float64)), bounds=scale)
     by_turn = turn_scores(known)
     numbers = sorted({turn for _, turn in by_turn})
     statuses: dict[str, int] = defaultdict(int)

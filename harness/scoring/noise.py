@@ -1,7 +1,8 @@
 """A judge's own noise: how far its grades of one and the same answer lie apart, and what that adds to an error.
 
-Known only where each answer was graded more than once (`judge_repeats`). Pooled within answers: a one-way analysis of
-variance with the answer as its group.
+Known only where each answer was graded more than once (`judge_repeats`): lines of repeats that do not say which asking
+they are may be of other answers, and are left out. Pooled within answers: a one-way analysis of variance with the
+answer as its group.
 """
 
 from __future__ import annotations
@@ -38,11 +39,15 @@ class Noise:
 def noise_of(records: Iterable[ScoreRecord], judge: str) -> Noise | None:
     """A judge's noise; None where no answer was graded twice."""
     held: dict[tuple[str, int, Any, int], list[float]] = defaultdict(list)
+    again = set()
     for record in records:
         if record.judge == judge and record.score is not None:
             extra = record.model_extra or {}
-            held[record.id, record.turn, extra.get("role", ""), int(extra.get("sample", 0) or 0)].append(record.score)
-    groups = [np.asarray(scores) for scores in held.values() if len(scores) > 1]
+            key = (record.id, record.turn, extra.get("role", ""), int(extra.get("sample", 0) or 0))
+            held[key].append(record.score)
+            again.update([key] if extra.get("asking") else [])
+    # Sorted, so that the order of lines cannot change the last bit.
+    groups = [np.sort(np.asarray(held[key])) for key in sorted(again) if len(held[key]) > 1]
     if not groups:
         return None
     squares = math.fsum(float(((scores - scores.mean()) ** 2).sum()) for scores in groups)

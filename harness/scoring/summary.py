@@ -113,7 +113,6 @@ def summarize(
         name: delta(ours[name][1], theirs[name][1], setting.scales.get(name)) for name in judges if name in theirs
     }
     together = _together({name: scores for name, (_, scores) in ours.items()}, setting)
-    beside = _together({name: scores for name, (_, scores) in theirs.items()}, setting) if theirs else None
     scale = _shared(setting) if together is not None else None
     return ScoreSummary(
         n_prompts=len(setting.categories),
@@ -122,11 +121,18 @@ def summarize(
         baseline={name: found for name, (found, _) in theirs.items()},
         deltas=deltas,
         categories=_categories(together, setting, scale) if together is not None else {},
-        category_deltas=_category_deltas(together, beside, setting, scale) if together and beside else {},
+        category_deltas=_category_deltas(ours, theirs, setting, scale) if together is not None and theirs else {},
         setting=setting,
         notes=tuple(notes),
-        whole={name: _whole(scores, setting) for name, (_, scores) in ours.items()} if setting.drawn else {},
-        whole_delta={name: _whole(found.by_prompt, setting) for name, found in deltas.items()} if setting.drawn else {},
+        whole={name: _whole(scores, setting, _range(name, setting)) for name, (_, scores) in ours.items()}
+        if setting.drawn
+        else {},
+        whole_delta={
+            name: _whole(found.by_prompt, setting, _range(name, setting, both_ways=True))
+            for name, found in deltas.items()
+        }
+        if setting.drawn
+        else {},
         noise={name: found for name in judges if (found := noise_of([*candidate, *baseline], name)) is not None},
         leakage=leakage,
         graded=any(found.n for found, _ in ours.values()),
@@ -165,10 +171,16 @@ def _categories(scores: Mapping[str, float], setting: Setting, scale: Scale | No
 
 
 def _category_deltas(
-    ours: Mapping[str, float], theirs: Mapping[str, float], setting: Setting, scale: Scale | None
+    ours: Mapping[str, tuple[Scored, Mapping[str, float]]],
+    theirs: Mapping[str, tuple[Scored, Mapping[str, float]]],
+    setting: Setting,
+    scale: Scale | None,
 ) -> dict[str, Delta]:
+    """Candidate minus baseline in every category, by the judges that scored something of both: each has its level."""
+    names = [name for name in ours if ours[name][1] and theirs[name][1]]
+    a, b = (_together({name: side[name][1] for name in names}, setting) or {} for side in (ours, theirs))
     return {
-        name: delta({p: ours[p] for p in ids if p in ours}, {p: theirs[p] for p in ids if p in theirs}, scale)
+        name: delta({p: a[p] for p in ids if p in a}, {p: b[p] for p in ids if p in b}, scale)
         for name, ids in _ids(setting).items()
     }
 
@@ -181,9 +193,15 @@ def _ids(setting: Setting) -> dict[str, list[str]]:
     return {name: found[name] for name in sorted(found)}
 
 
-def _whole(values: Mapping[str, float], setting: Setting) -> WholeSet:
+def _range(judge: str, setting: Setting, *, both_ways: bool = False) -> Scale | None:
+    """The range of a judge's scores, or of their differences."""
+    scale = setting.scales.get(judge)
+    return scale if scale is None or not both_ways else (scale[0] - scale[1], scale[1] - scale[0])
+
+
+def _whole(values: Mapping[str, float], setting: Setting, bounds: Scale | None) -> WholeSet:
     """What the drawn prompts say of all the suite's."""
     drawn: dict[str, list[float]] = {name: [] for name in setting.full}
     for prompt, value in values.items():
         drawn[setting.categories.get(prompt) or ""].append(value)
-    return of_whole({name: listed for name, listed in drawn.items() if listed}, setting.full)
+    return of_whole({name: listed for name, listed in drawn.items() if listed}, setting.full, bounds=bounds)

@@ -14,19 +14,27 @@ from harness.folder import MANIFEST, as_json, write_whole
 from harness.launch import Options, Resolve, Stop, same_inputs
 from harness.models.budget import budget
 from harness.models.meter import Meter
+from harness.models.spec import Spec
 from harness.progress import showing
+from harness.report.numerals import listed, plural
 from harness.scoring.cast import cast_of
-from harness.scoring.collect import find, is_complete, of_files, summary_of
+from harness.scoring.collect import find, is_complete, summary_of
+from harness.scoring.files import of_files
 from harness.scoring.job import from_manifest
 from harness.scoring.launch import carry_out, plan_job
 from harness.scoring.report import ScoreReport, report_of
+from harness.scoring.summary import ScoreSummary
 from harness.seal import seal
 from harness.suite import Suite
 from harness.workshop import Workshop
+from judges.build import LAST_TURN_ONLY
+from judges.types import Prompt
 
 
 def run(suite: Suite, options: Options, *, out: Path | None, as_json: bool, resolve: Any, gate: bool = False) -> int:
     """`harness run` on a score suite: exit code 0, 1 (leakage, with `gate`), 3, 4 or 130; raises InputError for 2."""
+    if out is not None:
+        folder.free(out)
     meter = Meter()
     with showing(meter) as progress:
         settle: Resolve = lambda spec: resolve(spec, progress.moved)  # noqa: E731
@@ -98,9 +106,51 @@ def _finish(
         if not isinstance(stopped, RunStopped) or "harness resume" not in str(stopped):
             print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
         return RunStopped.exit_code
-    if gate and (summary.leakage is None or summary.leakage.ids):
-        return 1 if summary.leakage is not None else 3
-    return 0 if summary.graded else 3
+    return (_leakage_gate(summary) if gate else 0) or (0 if summary.graded else 3)
+
+
+def _leakage_gate(summary: ScoreSummary) -> int:
+    """What --fail-on-leakage says: exit code 1 where a prompt leaked, 3 where nothing could be compared, else 0."""
+    if summary.leakage is None:
+        print(
+            "leakage cannot be told: no training data are known of candidate or baseline; "
+            "`harness leakage --train FILE` compares the files you have",
+            file=sys.stderr,
+        )
+        return 3
+    if summary.leakage.ids:
+        print(
+            f"leakage: {plural(len(summary.leakage.ids), 'prompt')} stood in training data: "
+            f"{listed(summary.leakage.ids, 5)}; `harness leakage --train CHECKPOINT` names each with its example",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+def dry_run(
+    suite: Suite, options: Options, prompts: Sequence[Prompt], repeats: Mapping[str, int], specs: Sequence[Spec]
+) -> dict[str, Any]:
+    """What `harness run --dry-run` says of a score suite: who would be asked how often."""
+    contestants = [options.candidate or suite.candidate, options.baseline or suite.baseline]
+    sides = sum(who is not None for who in contestants)
+    last = sum(repeats[prompt.id] for prompt in prompts)
+    each = sum(repeats[prompt.id] * len(prompt.turns) for prompt in prompts)
+    gradings = {
+        spec.text: sides * suite.judge_repeats * (last if spec.kind in LAST_TURN_ONLY else each) for spec in specs
+    }
+    return {
+        "suite": suite.name,
+        "n_prompts": len(prompts),
+        "candidate": contestants[0],
+        "baseline": contestants[1],
+        "judges": [spec.text for spec in specs],
+        "modes": {spec.text: spec.asking.mode for spec in specs if spec.asking.mode is not None},
+        "responses": sides * last,
+        "answers": sides * each,
+        "gradings": sum(gradings.values()),
+        "calls": sum(gradings[spec.text] for spec in specs if spec.kind in ("openai", "anthropic")),
+    }
 
 
 def show(report: ScoreReport, *, as_json: bool) -> None:
@@ -117,6 +167,8 @@ def show(report: ScoreReport, *, as_json: bool) -> None:
 
 def analyze(paths: Sequence[Path], *, out: Path | None, as_json: bool) -> int:
     """`harness analyze` of one score run, or of scores files taken together."""
+    if out is not None:
+        folder.free(out)
     if len(paths) == 1 and paths[0].is_dir():
         found = find(paths[0])
         report = report_of(found, summary_of(found, complete=is_complete(found)))

@@ -10,6 +10,9 @@ from harness.scoring.summary import ScoreSummary
 from harness.stats.stratified import WholeSet
 
 SMALL = 30
+ALPHA = 0.05
+# From this share of the baseline on, a difference might be quoted as a change.
+QUOTABLE = 0.05
 # So many of the prompts that moved most are listed on either side.
 MOST = 5
 # A whole that is drawn by less than this share says little about single categories.
@@ -59,9 +62,15 @@ def _moved(moved: Delta, *, complete: bool) -> str:
     said = f"{size} the baseline on {plural(found.n, 'prompt')} ({ends(found.ci, found.reason, sign=True)}{p})"
     if not complete:
         return f"{said}; the run is incomplete"
-    if found.ci is not None and (found.ci[0] > 0 or found.ci[1] < 0) and (moved.p_value or 0) <= 0.05:
+    if decided(moved):
         return f"{said}: {'better' if found.mean > 0 else 'worse'} than chance explains"
     return f"{said}: these prompts cannot tell the two apart"
+
+
+def decided(moved: Delta) -> bool:
+    """Whether interval and test agree that chance does not explain a difference."""
+    ci = moved.difference.ci
+    return ci is not None and (ci[0] > 0 or ci[1] < 0) and moved.p_value is not None and moved.p_value <= ALPHA
 
 
 def whole(found: ScoreSummary) -> Iterable[str]:
@@ -141,6 +150,11 @@ def doubts(found: ScoreSummary) -> Iterable[str]:
         yield from _missing(name, own, "baseline")
     if found.n_prompts < SMALL:
         yield f"small n ({plural(found.n_prompts, 'prompt')}): read every figure as a hint"
+    if len(found.judges) > 1 and not found.categories and any(found.setting.categories.values()):
+        yield (
+            "the judges grade on different scales, so that no mean over them is taken by category: summary.json has "
+            "each judge's own"
+        )
     small = [name for name, own in found.categories.items() if own.n < SMALL]
     if small:
         yield f"fewer than {SMALL} prompts in {plural(len(small), 'category', 'categories')}: read them as hints"
@@ -151,19 +165,27 @@ def _undecided(found: ScoreSummary) -> Iterable[str]:
     """A difference that chance explains, said beside the share by which it might be quoted."""
     for name, moved in found.deltas.items():
         own, beside = moved.difference, found.baseline[name].mean
-        if own.mean is None or own.ci is None or not beside or own.ci[0] > 0 or own.ci[1] < 0:
+        if own.mean is None or not beside or decided(moved) or abs(own.mean / beside) < QUOTABLE:
             continue
-        share = own.mean / abs(beside)
-        if abs(share) >= 0.05:
+        share = f"{100 * own.mean / abs(beside):+.0f} %".replace("-", "−")
+        said = f"{one_line(name)}: {share} against the baseline is no finding"
+        if own.ci is None:
+            yield f"{said}: {own.reason}"
+        else:
             reach = max(abs(own.ci[0] - own.mean), abs(own.ci[1] - own.mean))
-            yield (
-                f"{one_line(name)}: {share:+.0%} against the baseline is no finding: chance alone moves the mean of "
-                f"{plural(own.n, 'prompt')} by up to {number(reach)} either way"
-            ).replace("-", "−")
+            on = plural(own.n, "prompt")
+            yield f"{said}: chance alone moves the mean of {on} by up to {number(reach)} either way"
 
 
 def _missing(name: str, own: Scored, role: str) -> Iterable[str]:
+    """What of a contestant a judge gave no score, by what came instead."""
+    lost = {status: count for status, count in own.statuses.items() if status != "ok"}
+    why = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in lost.items())
     if own.unscored:
-        lost = {status: count for status, count in own.statuses.items() if status != "ok"}
-        why = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in lost.items())
         yield f"{one_line(name)}: {plural(own.unscored, 'prompt')} of the {role} unscored{f' ({why})' if why else ''}"
+    elif lost:
+        total = sum(own.statuses.values())
+        yield (
+            f"{one_line(name)}: {sum(lost.values()):,} of {plural(total, 'grading')} of the {role} gave no score "
+            f"({why}); other askings about the same answers did"
+        )
