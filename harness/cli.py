@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness import __version__
-from harness.commands import agree, audit_judge, cache, check, checkpoints, compare, judge, plan, rank, rerun
+from harness.commands import agree, audit_judge, cache, check, checkpoints, compare, curve, judge, plan, rank, rerun
 from harness.commands.options import Concurrency, Json, JudgeMode, JudgeTemplate, MaxCost, PanelRule
 from harness.commands.options import judge_mode as mode_of
 from harness.commands.options import panel_rule as rule_of
@@ -212,6 +212,7 @@ def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> 
 app.command("judge")(judge.judge_with(resolve_recipe))
 app.command("audit-judge")(audit_judge.audit_judge_with(resolve_recipe))
 app.command("rank")(rank.rank_with(resolve_recipe))
+app.command("curve")(curve.curve_with(resolve_recipe))
 
 
 def check_recipe(path: Path) -> Any:

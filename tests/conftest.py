@@ -31,6 +31,10 @@ LONG = (
     "tests/train/test_kinds.py",
     "tests/train/test_loop.py",
     "tests/harness/test_run.py",
+    "tests/harness/scoring/test_runs.py",
+    "tests/harness/scoring/test_bad_replies.py",
+    "tests/harness/models/test_local.py",
+    "tests/harness/audit/test_verb.py",
     "tests/test_wheel.py",
 )
 
