@@ -228,7 +228,10 @@ def test_a_side_whose_judge_follows_the_position_is_doubted_and_the_other_is_not
     always_a = write_lines(tmp_path / "first.jsonl", rows)
     done = compare(tmp_path, fair, always_a)
     doubt = f"B: the verdicts of j in {always_a} follow the position"
-    assert doubt in " ".join(done.out.split()) and "A: the verdicts of j" not in " ".join(done.out.split())
+    # Without blanks, for a long path is broken over lines.
+    said = "".join(done.out.split())
+    assert "".join(doubt.split()) in said
+    assert "A:theverdictsofj" not in said
     assert any(said.startswith(doubt) for said in compare(tmp_path, fair, always_a, "--json").json["doubts"])
     assert "follow the position" not in compare(tmp_path, fair, fair).out
 

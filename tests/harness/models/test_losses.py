@@ -64,7 +64,7 @@ SHAPES = [(128, 64), (32, 16), (32, 1), (32, 31), (17, 5), (2, 1)]
 
 
 @pytest.mark.parametrize(("max_length", "stride"), SHAPES)
-@pytest.mark.parametrize("length", [2, 3, 17, 33, 70])
+@pytest.mark.parametrize("length", [2, 33, *(pytest.param(n, marks=pytest.mark.chaos) for n in (3, 17, 70))])
 def test_strided_windows_are_the_naive_loop(model, max_length, stride, length):
     ids = tokens(length, seed=length)
     counted = list(range(1, length))

@@ -100,7 +100,7 @@ def test_clock_versions_tokens_and_folders_are_no_part_of_what_was_asked(run):
 
 
 def test_a_seal_of_journals_alone_is_that_of_an_older_run(run):
-    assert set(seal.seal(run)) == set(seal.JOURNALS)
+    assert set(seal.seal(run)) == {name for name in seal.JOURNALS if (run / name).exists()}
     rewrite(run, lambda value: value["seals"].pop("manifest.json"))
     done = verify(run, "--json")
     assert done.code == 0

@@ -20,7 +20,7 @@ from tests.published import lines, write_lines
 RESULTS = ("summary.json", "report.md", "report.html")
 
 
-@pytest.mark.parametrize("cut", [0.0, 0.3, 0.77])
+@pytest.mark.parametrize("cut", [0.3, *(pytest.param(cut, marks=pytest.mark.chaos) for cut in (0.0, 0.77))])
 def test_a_run_cut_anywhere_is_resumed_to_the_same_bytes(kitchen, tmp_path, cut):
     run = Path(shutil.copytree(kitchen.folder / "first", tmp_path / "run"))
     for name in ("responses.jsonl", "scores.jsonl", "scores_baseline.jsonl"):
@@ -37,7 +37,7 @@ def test_a_run_cut_anywhere_is_resumed_to_the_same_bytes(kitchen, tmp_path, cut)
     assert json.loads((run / "manifest.json").read_text())["complete"]
 
 
-@pytest.mark.parametrize("after", [10, 50])
+@pytest.mark.parametrize("after", [50, pytest.param(10, marks=pytest.mark.chaos)])
 def test_a_run_killed_after_some_requests_ends_as_if_it_had_not_been(kitchen, tmp_path, after):
     suite(tmp_path, judges=MIX)
     with Loopback(policy=policy(), latency_s=0.03) as server:
