@@ -84,6 +84,8 @@ def _of(name: str, judge: Kin, contestants: Mapping[str, Kin]) -> Iterator[str]:
                 f"the judge {name} is of the same family as the {role} ({_listed(shared)}): models prefer what their "
                 "own family writes"
             )
+        elif contestant.fingerprint is not None and contestant.fingerprint in judge.bases:
+            yield f"the judge {name} was trained from the {role}: it may prefer what that writes"
         elif judge.bases & contestant.bases:
             yield f"the judge {name} was trained from the same base as the {role}: it may prefer what that base writes"
         if exact:

@@ -65,8 +65,8 @@ def _panel_doubts(summary: Summary) -> Iterable[str]:
         )
     if summary.soft and summary.panel is not None and summary.rule != "mean":
         yield (
-            f"{listed([one_line(name) for name in summary.soft])} give probabilities, and by this panel's rule one of "
-            "51 % counts as a whole win; `panel: mean` keeps how sure judges are"
+            f"{listed([one_line(name) for name in summary.soft])}: verdicts are probabilities, and by this panel's "
+            "rule one of 51 % counts as a whole win; `panel: mean` keeps how sure judges are"
         )
 
 

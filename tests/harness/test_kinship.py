@@ -91,3 +91,9 @@ def test_a_checkpoint_s_manifest_knows_who_wrote_its_training_data(tmp_path):
     assert said == (
         "the judge anthropic/claude-sonnet-4 wrote training data of the candidate: it may prefer its own style"
     )
+
+
+def test_a_judge_that_was_trained_from_a_contestant_says_so():
+    judge, base = Kin(names=("a",), bases=frozenset({"f"})), Kin(names=("b",), fingerprint="f")
+    (said,) = flags({"reward/a": judge}, {"baseline": base})
+    assert said == "the judge reward/a was trained from the baseline: it may prefer what that writes"
