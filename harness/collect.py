@@ -37,7 +37,7 @@ from harness.suite import Suite
 from harness.summary import Summary, summarize
 from judges.controls import Texts
 from judges.pairwise import CRITERIA
-from judges.template import without_thinking
+from judges.template import as_judged, without_thinking
 from judges.types import Prompt
 
 
@@ -270,11 +270,12 @@ def response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
     total = len(records)
     cut = sum(record.finish == "length" for record in records)
     failed = sum(record.finish == "error" for record in records)
-    empty = sum(not "".join(texts).strip() for record in records if (texts := record.texts()) is not None)
+    empty = sum(
+        not "".join(map(as_judged, texts)).strip() for record in records if (texts := record.texts()) is not None
+    )
     answers = [text for record in records for text in record.texts() or ()]
-    found = [(text, *without_thinking(text)) for text in answers if "think" in text.lower()]
-    thinking = sum(kept != text.strip() for text, kept, _ in found)
-    lost = sum(unclosed for _, _, unclosed in found)
+    thinking = sum(as_judged(text) != text for text in answers)
+    lost = sum(without_thinking(text)[1] for text in answers)
     said = []
     if thinking:
         said.append(

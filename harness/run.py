@@ -26,7 +26,7 @@ from harness.records import JudgmentRecord, ResponseRecord, on_disk, read_lines
 from harness.responding import RESPONSES, Responses, answered_for_good, respond
 from harness.stopping import asking_order, boundaries, standing
 from judges.controls import Texts
-from judges.template import without_thinking
+from judges.template import as_judged
 from judges.types import Judge, Presentation, Ruling
 
 T = TypeVar("T")
@@ -270,9 +270,7 @@ def usable_records(judgments: Iterable[JudgmentRecord], repeats: Mapping[str, in
 def texts_of(responses: Mapping[tuple[str, str, int], ResponseRecord]) -> dict[tuple[str, str, int], Texts]:
     """The texts of every response that is one, by (id, role, sample), as judges see them: without thinking blocks."""
     return {
-        key: tuple(without_thinking(text)[0] if "think" in text.lower() else text for text in texts)
-        for key, record in responses.items()
-        if (texts := record.texts()) is not None
+        key: tuple(map(as_judged, texts)) for key, record in responses.items() if (texts := record.texts()) is not None
     }
 
 

@@ -64,6 +64,11 @@ def without_thinking(text: str) -> tuple[str, bool]:
         at = closed.end()
 
 
+def as_judged(text: str) -> str:
+    """A response as judges see it: without its thinking, and else to the letter as it was given."""
+    return without_thinking(text)[0] if _OPEN_THOUGHT.search(text) or _END_THOUGHT.search(text) else text
+
+
 class _Lacking(jinja2.Undefined):
     """A field that a prompt lacks: false where a template asks whether it is there, an error where it is put in."""
 

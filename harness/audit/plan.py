@@ -17,7 +17,7 @@ from harness.plan import damaged_copy, seeded
 from judges.attacks import KINDS, Attack, attacked, of_kind
 from judges.controls import DAMAGES, Texts
 from judges.probes import PADDINGS, padded
-from judges.template import without_thinking
+from judges.template import as_judged
 from judges.types import Prompt
 
 Probe = Literal["position", "again", "verbosity", "damage", "injection"]
@@ -184,7 +184,7 @@ def _with_attack(bare: Shown, attack: object) -> Shown:
         probe="injection",
         prompt=bare.prompt,
         # As in a run: no judge sees what an answer says within thinking marks.
-        subject=tuple(without_thinking(text)[0] if "think" in text.lower() else text for text in texts),
+        subject=tuple(map(as_judged, texts)),
         beside=bare.beside,
         order=bare.order,
         variant=attack.name,

@@ -123,6 +123,11 @@ def _templates(a: Side, b: Side) -> Iterator[str]:
         yield f"another version of {judge}'s template or weights (SHA-256 {mine[:12]} here, {other[:12]} in {a.path})"
 
 
+def _ways(a: Side, b: Side) -> Iterator[str]:
+    for what in changed(a.facts.ways, b.facts.ways):
+        yield f"{what} judged otherwise: {b.facts.ways[what]} here, {a.facts.ways[what]} in {a.path}"
+
+
 def _baselines(a: Side, b: Side) -> Iterator[str]:
     mine, other = b.facts.baseline, a.facts.baseline
     if mine is None or other is None or mine.fingerprint == other.fingerprint:
@@ -172,6 +177,7 @@ MIXES: Mapping[str, Callable[[Side, Side], Iterator[str]]] = {
     "suites": _suites,
     "judges": _judges,
     "judges' templates": _templates,
+    "ways of judging": _ways,
     "baselines": _baselines,
     "checks": _checks,
     "references": _references,

@@ -34,8 +34,9 @@ class Facts:
     `counting` are the judges that the scores rest on, `blind` those of them whose verdicts come of the slots,
     `leaked` the prompts that were found in training data, `stopped_early` says that not all were asked because the
     question was decided before. `templates` is the hash of the template (or the weights) behind each judge that was
-    asked, `answers` a digest of the baseline's responses by prompt. `settings` may differ and has to be said, and so do
-    every prompt's `samplings` (the suite's with its own on top) and `repeats`.
+    asked, `ways` how each judge that counts was asked and how a panel decides, `answers` a digest of the baseline's
+    responses by prompt. `settings` may differ and has to be said, and so do every prompt's `samplings` (the suite's
+    with its own on top) and `repeats`.
     """
 
     suite: str | None = None
@@ -52,6 +53,7 @@ class Facts:
     leaked: tuple[str, ...] = ()
     stopped_early: bool = False
     templates: Mapping[str, str] = field(default_factory=dict)
+    ways: Mapping[str, str] = field(default_factory=dict)
     baseline: Named | None = None
     candidate: Named | None = None
     answers: Mapping[str, str] = field(default_factory=dict)

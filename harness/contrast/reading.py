@@ -5,10 +5,11 @@ Refuses a folder that holds no run, a run of a kind that cannot be compared, and
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -20,6 +21,8 @@ from harness.errors import InputError, Problem
 from harness.figures import judge_result, panel_votes
 from harness.folder import read_manifest
 from harness.job import Job
+from harness.judging import MODELS as LANGUAGE_MODELS
+from harness.judging import template_of
 from harness.panel import MAJORITY, Panel
 from harness.records import (
     NAMES,
@@ -36,7 +39,7 @@ from harness.records import (
 from harness.report.numerals import listed, plural
 from harness.run import UNANSWERED
 from harness.scoring.figures import graded_turns, prompt_scores
-from judges.types import Prompt, Sampling
+from judges.types import MODES, Prompt, Sampling
 
 Scores = dict[str, dict[str, float]]
 LARGEST = 1e12
@@ -112,12 +115,13 @@ def _run_facts(found: Found, unusable: tuple[str, ...], blind: tuple[str, ...]) 
     count = counting(found.judges, unusable, job.suite.panel_gold)
     asked = [spec.text for spec in job.judges if spec.kind != "recorded"]
     templates = {name: known.get(f"template of {name}", known.get(name)) for name in asked}
+    named = _fields(job)
     return Facts(
         suite=job.suite.name,
         texts={prompt.id: prompt.turns for prompt in prompts},
         systems={prompt.id: prompt.system or "" for prompt in prompts},
         checks={prompt.id: _checks(prompt) for prompt in prompts},
-        references={prompt.id: prompt.reference for prompt in prompts},
+        references={prompt.id: (*prompt.reference, *_further(prompt, named)) for prompt in prompts},
         reads=_reads(job, count),
         judges=tuple(found.judges),
         counting=count,
@@ -126,6 +130,7 @@ def _run_facts(found: Found, unusable: tuple[str, ...], blind: tuple[str, ...]) 
         leaked=found.leakage.ids if found.leakage is not None else (),
         stopped_early=found.stopped is not None and found.stopped.asked < found.stopped.prompts,
         templates={name: str(value) for name, value in templates.items() if value is not None},
+        ways=_ways(job, count),
         baseline=Named(spec=job.baseline.text, fingerprint=known.get("baseline")),
         candidate=Named(spec=job.candidate.text, fingerprint=known.get("candidate")),
         answers=_answers(found) if job.baseline.kind == "recorded" else {},
@@ -143,6 +148,22 @@ def _checks(prompt: Prompt) -> tuple[str, ...]:
     return tuple(sorted(json.dumps(check, sort_keys=True, ensure_ascii=False) for check in own))
 
 
+def _fields(job: Job) -> frozenset[str]:
+    """What the judges' templates name; a template that is gone shows in its hash."""
+    found: set[str] = set()
+    for spec in job.judges:
+        with contextlib.suppress(InputError, ValueError):
+            made = template_of(spec)
+            found |= made.fields if made is not None else set()
+    return frozenset(found)
+
+
+def _further(prompt: Prompt, named: frozenset[str]) -> Iterator[str]:
+    """The further keys of a prompt that a judge is shown, as canonical JSON."""
+    for key in sorted(prompt.extra.keys() & named):
+        yield json.dumps([key, prompt.extra[key]], sort_keys=True, ensure_ascii=False)
+
+
 def _reads(job: Job, count: Iterable[str]) -> frozenset[Yardstick]:
     """What the judges that count hold answers against. What was judged elsewhere may have been shown everything."""
     kinds = {spec.text: spec.kind for spec in job.judges}
@@ -158,14 +179,28 @@ def _answers(found: Found) -> dict[str, str]:
     return {prompt: hashlib.sha256("\n".join(texts).encode()).hexdigest() for prompt, texts in parts.items()}
 
 
+def _ways(job: Job, count: Sequence[str]) -> dict[str, str]:
+    """How every judge that counts was asked, and how several become one."""
+    criteria = ", ".join(f"{each.name} {each.low}–{each.high}" for each in job.suite.criteria)
+    found = {}
+    for spec in job.judges:
+        if spec.text in count and spec.kind in LANGUAGE_MODELS:
+            mode = f"{spec.asking.mode or MODES[0]} mode"
+            found[spec.text] = f"{mode}, criteria {criteria}" if criteria else mode
+        elif spec.text in count and spec.kind == "reward":
+            found[spec.text] = f"margin {spec.asking.margin or 0:g}"
+    if len(count) > 1:
+        gold = f", weighed by {job.suite.panel_gold}" if job.suite.panel_gold is not None else ""
+        found["the panel"] = f"{job.suite.panel}{gold}"
+    return found
+
+
 def _settings(job: Job) -> dict[str, str]:
     repeats = sorted(set(job.repeats.values()))
     return {
         "orders": job.suite.orders,
         "sampling": _shown(job.suite.sampling),
         "judge sampling": _shown(job.suite.judge_sampling),
-        **({"panel": job.suite.panel} if job.suite.panel != "majority" else {}),
-        **({"panel weighed by": job.suite.panel_gold} if job.suite.panel_gold is not None else {}),
         "samples a prompt": f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}",
     }
 

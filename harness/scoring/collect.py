@@ -24,7 +24,7 @@ from harness.scoring.summary import ScoreSummary, Setting, summarize
 from harness.seal import seals_of, state
 from harness.stats.intervals import TOLERANCE
 from judges.build import LAST_TURN_ONLY
-from judges.template import without_thinking
+from judges.template import as_judged, without_thinking
 
 # Sums of scores beyond this mean nothing.
 LARGEST = 1e12
@@ -166,10 +166,9 @@ def answer_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
     cut = sum(record.finish == "length" for record in records)
     failed = sum(record.finish == "error" for record in records)
     answers = [text for record in records for text in record.texts() or ()]
-    read = [(text.strip(), *without_thinking(text)) for text in answers if "think" in text.lower()]
-    thinking = sum(kept != text for text, kept, _ in read)
-    unclosed = sum(lost for _, _, lost in read)
-    empty = sum(not text.strip() for text in answers)
+    thinking = sum(as_judged(text) != text for text in answers)
+    unclosed = sum(without_thinking(text)[1] for text in answers)
+    empty = sum(not as_judged(text).strip() for text in answers)
     talks, texts = plural(len(records), "conversation"), plural(len(answers), "answer")
     said = []
     if thinking:

@@ -4,8 +4,11 @@ import json
 
 import pytest
 
-from tests.command import environment, harness
+from judges.template import load
+from tests.command import environment, harness, world
 from tests.harness.contrast import made
+from tests.loopback import Loopback
+from tests.published import lines, write_lines
 
 
 @pytest.fixture
@@ -174,3 +177,63 @@ def test_equal_candidates_on_other_prompts_are_not_chance_alone(runs, tmp_path):
     same = made.changed(runs[0], tmp_path / "y", lambda manifest: None)
     assert "any difference is chance" in notes_of(tmp_path, runs[0], same)
     assert json.loads((same / "manifest.json").read_text())["complete"]
+
+
+def another_mode(manifest):
+    manifest["judges"][0]["asking"] = {"mode": "verdict-token", "template": "pairwise"}
+
+
+def other_criteria(manifest):
+    manifest["suite"]["criteria"] = [{"name": "depth", "about": "", "low": 1, "high": 5}]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (another_mode, "openai/judge judged otherwise: verdict-token mode here, generation mode in"),
+        (other_criteria, "openai/judge judged otherwise: generation mode, criteria depth 1–5 here, generation mode in"),
+    ],
+)
+def test_a_judge_that_was_asked_otherwise_is_another_yardstick(said, runs, tmp_path, change, says):
+    other = made.changed(runs[1], tmp_path / "x", change)
+    assert says in said("compare", runs[0], other, code=2)
+    assert says in said("check", other, "--against", runs[0], "--margin", "0.1", code=2)
+    assert "judged otherwise" in notes_of(tmp_path, runs[0], other, "--allow-mixed")
+
+
+def panel_of_two(folder, more=""):
+    """A run of two judges that disagree on a third of the prompts; `more` are further keys of its suite."""
+    suite = world(folder, 30, judges="[recorded/verdicts.jsonl]")
+    suite.write_text(suite.read_text() + more)
+    rows = [
+        {"id": f"p{place:03d}", "judge": judge, "preference": 0.9 if place % 3 or judge == "m" else 0.2}
+        for place in range(30)
+        for judge in ("m", "n")
+    ]
+    write_lines(folder / "verdicts.jsonl", rows)
+    assert harness("run", suite, "--out", folder / "run", env=environment(folder)).code == 0
+    return folder / "run"
+
+
+def test_panels_that_decide_by_other_rules_are_other_yardsticks(said, tmp_path):
+    a, b = panel_of_two(tmp_path / "a"), panel_of_two(tmp_path / "b", "panel: mean\n")
+    assert "the panel judged otherwise: mean here, majority in" in said("compare", a, b, code=2)
+    assert "the panel judged otherwise" in notes_of(tmp_path, a, b, "--allow-mixed")
+
+
+def test_a_key_that_the_judge_is_shown_is_part_of_the_question(said, tmp_path):
+    def run(folder, persona, template):
+        suite = world(folder, 24)
+        prompts = [line | {"persona": persona} for line in lines(folder / "prompts.jsonl")]
+        write_lines(folder / "prompts.jsonl", prompts)
+        with Loopback(policy=made.judge) as server:
+            env = environment(folder, server.url)
+            harness("run", suite, "--judge-template", template, "--out", folder / "run", env=env)
+        return folder / "run"
+
+    mine = tmp_path / "mine.md"
+    mine.write_text(load().source.replace("=== user ===", "Judge as {{ persona }}.\n=== user ==="))
+    cook, poet = run(tmp_path / "a", "a cook", mine), run(tmp_path / "b", "a poet", mine)
+    assert "other references under the same ids" in said("compare", cook, poet, code=2)
+    plain = run(tmp_path / "c", "a cook", "pairwise"), run(tmp_path / "d", "a poet", "pairwise")
+    assert "other references" not in said("compare", *plain, "--allow-mixed")
