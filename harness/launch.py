@@ -5,18 +5,17 @@ Asks the workshop for contestants and judges, so that everything that can be che
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.carrying import Stop, carried_out
 from harness.collect import find, is_complete, report_of, summary_of, write
 from harness.decision import counting
 from harness.errors import InputError, Problem, RunStopped
 from harness.job import Job, distinct, to_manifest
-from harness.journal import Journal
 from harness.judging import fits, fits_grading, settled, template_of
 from harness.leakage import guard
 from harness.models.budget import budget
@@ -35,8 +34,6 @@ from judges.types import Mode
 
 # What turns a recipe/… spec into an hf/… one. The command line hands it in; nothing here knows recipes.
 Resolve = Callable[[Spec], Spec]
-# What ends a run early; everything that was done is kept.
-Stop = RunStopped | InputError | KeyboardInterrupt
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -227,23 +224,11 @@ def _unused_verdicts(cast: Cast, job: Job) -> list[str]:
 
 def carry_out(job: Job, cast: Cast, workshop: Workshop, run: Path, progress: Progress) -> Stop | None:
     """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
-    workshop.budget.way_out = f"`harness resume {run} --max-cost USD` goes on"
-
-    async def work() -> None:
-        journal = Journal(run)
-        try:
-            await Executor(job=job, cast=cast, run=run, journal=journal, progress=progress).work()
-        finally:
-            try:
-                journal.close()
-            finally:
-                await workshop.aclose()
-
-    try:
-        asyncio.run(work())
-    except (RunStopped, InputError, KeyboardInterrupt) as stopped:
-        return stopped
-    return None
+    return carried_out(
+        run,
+        workshop,
+        lambda journal: Executor(job=job, cast=cast, run=run, journal=journal, progress=progress).work(),
+    )
 
 
 def conclude(run: Path, manifest: Mapping[str, Any], stopped: Stop | None) -> tuple[Report, Stop | None]:

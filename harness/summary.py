@@ -200,16 +200,15 @@ def summarize(
     for judgment in judgments:
         by_judge[judgment.judge].append(judgment)
     ids = list(prompts)
-    results: dict[str, Result] = {}
-    scores: dict[str, dict[str, PromptScore]] = {}
-    for name, rows in by_judge.items():
-        results[name], scores[name] = judge_result(rows, ids, clusters)
+    judged = {name: judge_result(rows, ids, clusters) for name, rows in by_judge.items()}
+    scores = {name: found for name, (_, found) in judged.items()}
     controls = control_counts(control_rights)
     unusable = tuple(name for name in judges if name in controls and not controls[name].usable)
     count = counting(judges, unusable, gold)
     how = panel_of(rule, gold, judgments, ids, clusters)
     panel = panel_result([scores[name] for name in count], ids, clusters, how) if len(count) > 1 else None
-    results, panel = _at_equal_length(results, panel, count, scores, length_differences(judgments), how)
+    plain = {name: found for name, (found, _) in judged.items()}
+    results, panel = _at_equal_length(plain, panel, count, scores, length_differences(judgments), how)
     by_category = _by_category(by_judge, scores, prompts)
     deciding = panel or (results[count[0]] if count else None)
     decision, reason = decide(
@@ -217,7 +216,6 @@ def summarize(
     )
     if stopped is not None:
         decision, reason = stopped.confirm(decision, reason)
-    clustered = clustered_decision(decision, deciding, equivalence=equivalence)
     return Summary(
         n_prompts=len(ids),
         n_judgments=len(judgments),
@@ -233,13 +231,11 @@ def summarize(
         counting=count,
         unusable=unusable,
         statuses={name: _statuses(rows) for name, rows in by_judge.items()},
-        lengths={
-            name: Length(longer=v[0], decisive=v[1]) for name, rows in by_judge.items() if (v := longer_wins(rows))[1]
-        },
+        lengths=_lengths(by_judge),
         identical=identical,
         notes=tuple(notes),
         leakage=_leaked(leakage, {name: by_judge[name] for name in count}, ids, complete, equivalence, how),
-        clustered=Allowed(decision=clustered[0], reason=clustered[1]) if clustered else None,
+        clustered=_clustered(decision, deciding, equivalence),
         stopped=stopped,
         variance=_variance(judgments, count),
         rule=rule,
@@ -249,6 +245,18 @@ def summarize(
         weighing=_weighing(how, {name: scores[name] for name in count}) if panel is not None else None,
         soft=tuple(name for name in count if _soft(by_judge[name])) if panel is not None else (),
     )
+
+
+def _lengths(by_judge: Mapping[str, Sequence[JudgmentRecord]]) -> dict[str, Length]:
+    """How often every judge named the longer response, where it had one to name."""
+    counts = {name: longer_wins(rows) for name, rows in by_judge.items()}
+    return {name: Length(longer=longer, decisive=of) for name, (longer, of) in counts.items() if of}
+
+
+def _clustered(decision: Decision, deciding: Result | None, equivalence: float) -> Allowed | None:
+    """What clusters would leave of the decision; None where no two prompts share one."""
+    found = clustered_decision(decision, deciding, equivalence=equivalence)
+    return Allowed(decision=found[0], reason=found[1]) if found is not None else None
 
 
 def _weighing(how: Panel, scores: Mapping[str, Mapping[str, PromptScore]]) -> Weighing | None:

@@ -6,12 +6,14 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness import collect, folder, several
 from harness import suite as suites
-from harness.errors import HarnessError, InputError, Problem, RunStopped
+from harness.carrying import ended
+from harness.errors import InputError, Problem
 from harness.job import from_manifest
 from harness.launch import Options, carry_out, conclude, plan_job, same_inputs, settled_judges
 from harness.models.budget import budget
@@ -111,24 +113,14 @@ def resume(path: Path, *, concurrency: int, as_json: bool, max_cost: float | Non
 def _finish(
     path: Path, report: Report, stopped: BaseException | None, *, as_json: bool, fail_on_leakage: bool = False
 ) -> int:
-    if not (as_json and isinstance(stopped, InputError)):
-        _show(report, as_json=as_json)
-    if isinstance(stopped, HarnessError):
-        print(f"error: {stopped}", file=sys.stderr)
-    for name in ("report.html", "report.md", "summary.json"):
-        print(f"{path / name}", file=sys.stderr)
     summary = report.summary
-    gate = _leakage_gate(summary) if fail_on_leakage else 0
-    if isinstance(stopped, KeyboardInterrupt):
-        print(f"interrupted; `harness resume {path}` goes on", file=sys.stderr)
-        return 130
-    if isinstance(stopped, InputError):
-        return 2
-    if not summary.complete:
-        if not isinstance(stopped, RunStopped) or "harness resume" not in str(stopped):
-            print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
-        return RunStopped.exit_code
-    return gate or (3 if summary.unusable and not summary.counting else 0)
+
+    def verdict() -> int:
+        gate = _leakage_gate(summary) if fail_on_leakage else 0
+        return gate or (3 if summary.unusable and not summary.counting else 0)
+
+    show = partial(_show, report, as_json=as_json)
+    return ended(path, stopped, complete=summary.complete, as_json=as_json, show=show, verdict=verdict)
 
 
 def _leakage_gate(summary: Summary) -> int:

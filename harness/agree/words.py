@@ -8,12 +8,14 @@ from harness.agree.gold import AgainstGold
 from harness.agree.measured import RESAMPLES, SEED, Agreement, Group, Pair
 from harness.agree.rulings import CODE, MISSING, OUTCOMES
 from harness.report.numerals import in_percent, listed, one_line, p_value, percent, plural
-from harness.stats.agreement import paradox
+from harness.stats.agreement import PairAgreement
 from harness.stats.alpha import Alpha
 from harness.stats.intervals import SMALL
 
 # Krippendorff's own marks (2004, Content Analysis, p. 241): reliable from 0.8, tentative conclusions from 0.667.
 RELIABLE, TENTATIVE = 0.8, 0.667
+# From where a raw agreement is called high, and a kappa low.
+HIGH_AGREEMENT, LOW_KAPPA = 0.8, 0.4
 # So many sentences of one kind are printed; the JSON holds all.
 MOST = 6
 
@@ -67,6 +69,29 @@ def fleiss_line(group: Group) -> str:
 def rates(shares: Sequence[float], n: int) -> str:
     """Base rates in percent, won, lost and tied: "75/23/2"."""
     return "/".join(in_percent(share, min(n, 999)) for share in shares)
+
+
+def paradox(pair: PairAgreement, names: Sequence[str]) -> str | None:
+    """One sentence where the raw agreement is high and kappa low or none: what chance alone would do; else None.
+
+    `names` are the categories' in the order of the codes (Feinstein & Cicchetti 1990, 10.1016/0895-4356(90)90158-L).
+    """
+    if pair.agreement is None or pair.n < 2 or pair.agreement < HIGH_AGREEMENT:
+        return None
+    both = [a + b for a, b in zip(pair.shares_a, pair.shares_b, strict=True)]
+    most = both.index(max(both))
+    agreed = f"{percent(pair.agreement, pair.n)} agreement"
+    if pair.kappa is None:
+        return (
+            f"{agreed}, but both say {names[most]!r} on every prompt: there is nothing to tell agreement from chance by"
+        )
+    if pair.kappa >= LOW_KAPPA:
+        return None
+    a, b = (percent(shares[most], pair.n) for shares in (pair.shares_a, pair.shares_b))
+    said = f"both say {names[most]!r} on {a}" if a == b else f"they say {names[most]!r} on {a} and {b}"
+    chance = sum(a * b for a, b in zip(pair.shares_a, pair.shares_b, strict=True))
+    expected = f"by chance alone {in_percent(chance, 1000)} % would agree"
+    return f"{agreed}, but {said} of prompts: {expected}; kappa {pair.kappa:.2f}"
 
 
 def paradox_of(pair: Pair) -> str | None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.audit.plan import Plan, Shown
+from harness.carrying import Stop
 from harness.errors import CallFailed, InputError, RunStopped
 from harness.job import Job
 from harness.journal import Journal, repair
-from harness.launch import Stop
 from harness.models.contestant import Answer, Question
 from harness.models.spec import Spec
 from harness.outcome import slots

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from harness import folder
+from harness.carrying import Stop
 from harness.checkpoints import bases
 from harness.checkpoints.shelf import Saved, Training, trainings
 from harness.curve.stages import step_of
 from harness.errors import InputError, Problem
-from harness.launch import Options, Resolve, Stop, same_inputs
+from harness.launch import Options, Resolve, same_inputs
 from harness.models.meter import Meter
 from harness.progress import Progress
 from harness.report.numerals import listed, plural
@@ -103,11 +104,11 @@ class Evaluator:
 
     def work(self) -> Stop | None:
         """Make every run that is not there whole. Returns what stopped it, or None. Raises InputError."""
-        todo = self.evaluation
-        if (todo.out / folder.MANIFEST).exists():
-            raise InputError([Problem(path=str(todo.out), what="is a run's folder itself; give another --out")])
-        for suite in todo.suites:
-            for step, saved in todo.saved.items():
+        wanted = self.evaluation
+        if (wanted.out / folder.MANIFEST).exists():
+            raise InputError([Problem(path=str(wanted.out), what="is a run's folder itself; give another --out")])
+        for suite in wanted.suites:
+            for step, saved in wanted.saved.items():
                 stopped = self._one(suite, step, saved)
                 if stopped is not None:
                     return stopped
@@ -115,8 +116,8 @@ class Evaluator:
 
     def unfinished(self) -> list[Path]:
         """The runs that are not complete, or not there."""
-        todo = self.evaluation
-        runs = [todo.run_of(suite, step) for suite in todo.suites for step in todo.saved]
+        wanted = self.evaluation
+        runs = [wanted.run_of(suite, step) for suite in wanted.suites for step in wanted.saved]
         return [run for run in runs if not (run / folder.MANIFEST).exists() or not _complete(run)]
 
     def _one(self, suite: Suite, step: int, saved: Saved) -> Stop | None:
@@ -138,10 +139,10 @@ class Evaluator:
         raise InputError([Problem(path=str(run), what=what)])
 
     def _begin(self, suite: Suite, saved: Saved, run: Path) -> Stop | None:
-        todo = self.evaluation
-        options = replace(todo.options, candidate=self._spec(saved))
+        wanted = self.evaluation
+        options = replace(wanted.options, candidate=self._spec(saved))
         job, cast, manifest, workshop = plan_job(suite, options, self.resolve, meter=self.meter, say=self.progress.say)
-        manifest[OWN] = todo.asked(suite, saved)
+        manifest[OWN] = wanted.asked(suite, saved)
         with folder.create(run, manifest):
             self.progress.say(f"{suite.name}, {saved.path.name}: {plural(len(job.suite.prompts), 'prompt')} → {run}")
             return conclude(run, manifest, carry_out(job, cast, workshop, run, self.progress))[1]

@@ -51,7 +51,7 @@ def of_checkpoints(
     """Evaluate a training's saved steps and draw their curves: exit code 0, 3, 4 or 130; raises InputError for 2."""
     saved, training = steps_in(place)
     asked = checked([suites.load(suites.locate(one)) for one in given])
-    todo = Evaluation(saved=saved, suites=asked, options=options, out=out, shelf=shelf, base=base)
+    evaluation = Evaluation(saved=saved, suites=asked, options=options, out=out, shelf=shelf, base=base)
     meter = Meter()
     with showing(meter) as progress:
         for torn in training.torn:
@@ -59,7 +59,7 @@ def of_checkpoints(
         if training.running:
             progress.say(f"{training.path.name} is being trained now; steps that come later are not in this curve")
         work = Evaluator(
-            evaluation=todo,
+            evaluation=evaluation,
             resolve=lambda spec: resolve(spec, progress.moved),
             meter=meter,
             progress=progress,
@@ -71,7 +71,7 @@ def of_checkpoints(
         return _incomplete(stopped, work.unfinished(), out)
     found, notes = [], []
     for suite in asked:
-        own, said = _curves([todo.run_of(suite, step) for step in saved], (), tuple(saved))
+        own, said = _curves([evaluation.run_of(suite, step) for step in saved], (), tuple(saved))
         found += own
         notes += [text if len(asked) == 1 else f"{suite.name}: {text}" for text in said]
     folder.write_whole(out / FIGURES, folder.as_json(as_object(found, notes)))

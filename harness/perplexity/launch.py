@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError, RunStopped
-from harness.journal import Journal
-from harness.launch import Options, Resolve, Stop, named_spec
+from harness.carrying import Stop, carried_out
+from harness.errors import InputError
+from harness.launch import Options, Resolve, named_spec
 from harness.leakage import guard
 from harness.models.meter import Meter
 from harness.models.spec import Spec
@@ -149,19 +148,8 @@ def carry_out(
     job: LossJob, who: Mapping[str, Measurer], workshop: Workshop, run: Path, progress: Progress
 ) -> Stop | None:
     """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
-
-    async def work() -> None:
-        journal = Journal(run)
-        try:
-            await LossExecutor(job=job, measurers=who, run=run, journal=journal, progress=progress).work()
-        finally:
-            try:
-                journal.close()
-            finally:
-                await workshop.aclose()
-
-    try:
-        asyncio.run(work())
-    except (RunStopped, InputError, KeyboardInterrupt) as stopped:
-        return stopped
-    return None
+    return carried_out(
+        run,
+        workshop,
+        lambda journal: LossExecutor(job=job, measurers=who, run=run, journal=journal, progress=progress).work(),
+    )

@@ -6,13 +6,15 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness import folder
-from harness.errors import HarnessError, InputError, RunStopped
+from harness.carrying import Stop, ended, leakage_gate
+from harness.errors import InputError, RunStopped
 from harness.folder import MANIFEST, as_json, write_whole
-from harness.launch import Options, Resolve, Stop, same_inputs
+from harness.launch import Options, Resolve, same_inputs
 from harness.models.meter import Meter
 from harness.perplexity.collect import find, is_complete, summary_of
 from harness.perplexity.job import from_manifest
@@ -103,24 +105,13 @@ def write(run: Path, report: LossReport) -> None:
 
 
 def _finish(path: Path, report: LossReport, stopped: BaseException | None, *, as_json: bool, gate: bool = False) -> int:
-    if not (as_json and isinstance(stopped, InputError)):
-        show(report, as_json=as_json)
-    if isinstance(stopped, HarnessError):
-        print(f"error: {stopped}", file=sys.stderr)
-    for name in ("report.html", "report.md", "summary.json"):
-        print(f"{path / name}", file=sys.stderr)
     summary = report.summary
-    if isinstance(stopped, KeyboardInterrupt):
-        print(f"interrupted; `harness resume {path}` goes on", file=sys.stderr)
-        return 130
-    if isinstance(stopped, InputError):
-        return 2
-    if not summary.complete:
-        print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
-        return RunStopped.exit_code
-    if gate and (summary.leakage is None or summary.leakage.ids):
-        return 1 if summary.leakage is not None else 3
-    return 0 if summary.whole.candidate.n else 3
+
+    def verdict() -> int:
+        return (leakage_gate(summary.leakage) if gate else 0) or (0 if summary.whole.candidate.n else 3)
+
+    told = partial(show, report, as_json=as_json)
+    return ended(path, stopped, complete=summary.complete, as_json=as_json, show=told, verdict=verdict)
 
 
 def show(report: LossReport, *, as_json: bool) -> None:

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.carrying import Stop
 from harness.errors import InputError, Problem, RunStopped
 from harness.folder import write_whole
 from harness.job import versions
 from harness.journal import Journal, repair
-from harness.launch import Resolve, Stop, plan_job
+from harness.launch import Resolve, plan_job
 from harness.models.contestant import Answer, Contestant, Question
 from harness.models.meter import Meter
 from harness.progress import Progress

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from harness import folder
+from harness.carrying import Stop
 from harness.job import from_manifest
-from harness.launch import Resolve, Stop, carry_out, conclude, plan_job, same_inputs
+from harness.launch import Resolve, carry_out, conclude, plan_job, same_inputs
 from harness.models.meter import Meter
 from harness.models.spec import Spec
 from harness.progress import Progress

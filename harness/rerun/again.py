@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harness import folder
+from harness.carrying import Stop
 from harness.collect import Found, find
 from harness.errors import InputError, Problem
 from harness.job import Job, from_manifest, to_manifest
-from harness.launch import Stop, carry_out, conclude, same_inputs
+from harness.launch import carry_out, conclude, same_inputs
 from harness.models.meter import Meter
 from harness.progress import Progress
 from harness.report.numerals import plural

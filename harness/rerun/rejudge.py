@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from harness.carrying import Stop
 from harness.collect import Found
 from harness.errors import CallFailed, InputError, RunStopped
 from harness.figures import PromptScore, judge_result
 from harness.journal import Journal
-from harness.launch import Stop
 from harness.outcome import slots
 from harness.plan import Cell, limited, seeded
 from harness.pool import together

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError, RunStopped
+from harness.carrying import Stop, carried_out
+from harness.errors import InputError
 from harness.folder import MANIFEST
-from harness.journal import Journal
-from harness.launch import Options, Resolve, Stop, named_spec, settled_judges
+from harness.launch import Options, Resolve, named_spec, settled_judges
 from harness.leakage import guard
 from harness.models.budget import budget
 from harness.models.meter import Meter
@@ -88,20 +87,8 @@ def _repeats(suite: Suite, cast: ScoreCast) -> dict[str, int]:
 
 def carry_out(job: ScoreJob, cast: ScoreCast, workshop: Workshop, run: Path, progress: Progress) -> Stop | None:
     """Do a job in its folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
-    workshop.budget.way_out = f"`harness resume {run} --max-cost USD` goes on"
-
-    async def work() -> None:
-        journal = Journal(run)
-        try:
-            await ScoreExecutor(job=job, cast=cast, run=run, journal=journal, progress=progress).work()
-        finally:
-            try:
-                journal.close()
-            finally:
-                await workshop.aclose()
-
-    try:
-        asyncio.run(work())
-    except (RunStopped, InputError, KeyboardInterrupt) as stopped:
-        return stopped
-    return None
+    return carried_out(
+        run,
+        workshop,
+        lambda journal: ScoreExecutor(job=job, cast=cast, run=run, journal=journal, progress=progress).work(),
+    )

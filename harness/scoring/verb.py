@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from harness import folder
-from harness.errors import HarnessError, InputError, RunStopped
+from harness.carrying import Stop, ended, leakage_gate
+from harness.errors import InputError, RunStopped
 from harness.folder import MANIFEST, as_json, write_whole
-from harness.launch import Options, Resolve, Stop, same_inputs
+from harness.launch import Options, Resolve, same_inputs
 from harness.models.budget import budget
 from harness.models.meter import Meter
 from harness.models.spec import Spec
 from harness.progress import showing
-from harness.report.numerals import listed, plural
 from harness.scoring.cast import cast_of
 from harness.scoring.collect import find, is_complete, summary_of
 from harness.scoring.files import of_files
 from harness.scoring.job import from_manifest
 from harness.scoring.launch import carry_out, plan_job
 from harness.scoring.report import ScoreReport, report_of
-from harness.scoring.summary import ScoreSummary
 from harness.seal import seal
 from harness.suite import Suite
 from harness.workshop import Workshop
@@ -90,42 +90,13 @@ def write(run: Path, report: ScoreReport) -> None:
 def _finish(
     path: Path, report: ScoreReport, stopped: BaseException | None, *, as_json: bool, gate: bool = False
 ) -> int:
-    if not (as_json and isinstance(stopped, InputError)):
-        show(report, as_json=as_json)
-    if isinstance(stopped, HarnessError):
-        print(f"error: {stopped}", file=sys.stderr)
-    for name in ("report.html", "report.md", "summary.json"):
-        print(f"{path / name}", file=sys.stderr)
     summary = report.summary
-    if isinstance(stopped, KeyboardInterrupt):
-        print(f"interrupted; `harness resume {path}` goes on", file=sys.stderr)
-        return 130
-    if isinstance(stopped, InputError):
-        return 2
-    if not summary.complete:
-        if not isinstance(stopped, RunStopped) or "harness resume" not in str(stopped):
-            print(f"incomplete; `harness resume {path}` goes on", file=sys.stderr)
-        return RunStopped.exit_code
-    return (_leakage_gate(summary) if gate else 0) or (0 if summary.graded else 3)
 
+    def verdict() -> int:
+        return (leakage_gate(summary.leakage) if gate else 0) or (0 if summary.graded else 3)
 
-def _leakage_gate(summary: ScoreSummary) -> int:
-    """What --fail-on-leakage says: exit code 1 where a prompt leaked, 3 where nothing could be compared, else 0."""
-    if summary.leakage is None:
-        print(
-            "leakage cannot be told: no training data are known of candidate or baseline; "
-            "`harness leakage --train FILE` compares the files you have",
-            file=sys.stderr,
-        )
-        return 3
-    if summary.leakage.ids:
-        print(
-            f"leakage: {plural(len(summary.leakage.ids), 'prompt')} stood in training data: "
-            f"{listed(summary.leakage.ids, 5)}; `harness leakage --train CHECKPOINT` names each with its example",
-            file=sys.stderr,
-        )
-        return 1
-    return 0
+    told = partial(show, report, as_json=as_json)
+    return ended(path, stopped, complete=summary.complete, as_json=as_json, show=told, verdict=verdict)
 
 
 def dry_run(

@@ -6,7 +6,6 @@ Verdicts are codes: −1 is missing, 0 … k − 1 are categories. The prompt, o
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,16 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from harness.report.numerals import in_percent, percent, plural
-
 Array = NDArray[np.float64]
 Places = NDArray[np.intp]
 Codes = NDArray[np.int8]
 Interval = tuple[float, float]
 # Ten in each of its two cells: below that beside a judge's most frequent verdict, no interval is promised to hold.
 FEW = 20
-# From where a raw agreement is called high, and a kappa low.
-HIGH_AGREEMENT, LOW_KAPPA = 0.8, 0.4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,8 +161,9 @@ def too_few(rest: float, n: int, units: int, what: str, least: int = FEW) -> str
     """The sentence of an interval that stands on fewer than `least` units: `rest` of n prompts in so many units."""
     if rest * units / n >= least:
         return None
-    where = "" if units == n else f" in {plural(units, 'cluster')}"
-    return f"{what} {in_count(rest)} of {plural(n, 'prompt')}{where}: the interval needs {least} to be relied on"
+    where = "" if units == n else f" in {units:,} cluster{'' if units == 1 else 's'}"
+    of = f"{n:,} prompt{'' if n == 1 else 's'}"
+    return f"{what} {in_count(rest)} of {of}{where}: the interval needs {least} to be relied on"
 
 
 def in_count(count: float) -> str:
@@ -193,29 +189,6 @@ def fleiss_kappa(codes: Codes, categories: int) -> float | None:
     chance = float(shares @ shares)
     observed = (float((counts**2).sum()) / n - judges) / (judges * (judges - 1))
     return float((observed - chance) / (1 - chance))
-
-
-def paradox(pair: PairAgreement, names: Sequence[str]) -> str | None:
-    """One sentence where the raw agreement is high and kappa low or none: what chance alone would do; else None.
-
-    `names` are the categories' in the order of the codes (Feinstein & Cicchetti 1990, 10.1016/0895-4356(90)90158-L).
-    """
-    if pair.agreement is None or pair.n < 2 or pair.agreement < HIGH_AGREEMENT:
-        return None
-    both = [a + b for a, b in zip(pair.shares_a, pair.shares_b, strict=True)]
-    most = both.index(max(both))
-    agreed = f"{percent(pair.agreement, pair.n)} agreement"
-    if pair.kappa is None:
-        return (
-            f"{agreed}, but both say {names[most]!r} on every prompt: there is nothing to tell agreement from chance by"
-        )
-    if pair.kappa >= LOW_KAPPA:
-        return None
-    a, b = (percent(shares[most], pair.n) for shares in (pair.shares_a, pair.shares_b))
-    said = f"both say {names[most]!r} on {a}" if a == b else f"they say {names[most]!r} on {a} and {b}"
-    chance = sum(a * b for a, b in zip(pair.shares_a, pair.shares_b, strict=True))
-    expected = f"by chance alone {in_percent(chance, 1000)} % would agree"
-    return f"{agreed}, but {said} of prompts: {expected}; kappa {pair.kappa:.2f}"
 
 
 def checked(codes: NDArray[Any], categories: int) -> NDArray[Any]:

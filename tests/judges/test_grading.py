@@ -157,7 +157,8 @@ def test_a_choice_of_nothing_has_a_name_and_no_score(finish: Finish, status):
 
 @given(WEIGHTS)
 def test_what_a_grade_says_of_its_asking_is_json(weights):
-    json.dumps(grade_of(choice(weights)).asked, allow_nan=False)
+    asked = grade_of(choice(weights)).asked
+    assert json.loads(json.dumps(asked, allow_nan=False)) == asked
 
 
 def test_both_grade_from_one_to_ten():
