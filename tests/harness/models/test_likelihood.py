@@ -1,0 +1,93 @@
+"""Log-likelihoods of labels: a loop that reads each context and label alone is the measure of every batch."""
+
+import asyncio
+
+import pytest
+
+pytest.importorskip("torch")
+
+from harness.models.likelihood import Ask, LikelihoodModel
+from tests.tiny import FAMILIES, checkpoint, family
+
+LABELS = (" rice", " rice and bread", " ri", " count from one to nine")
+CONTEXTS = (
+    "a soup with leeks",
+    "a soup with leeks and the pan is hot",
+    "the bread is brown",
+    "count",
+    "a soup with leeks and the pan is cold ",
+)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return opened(checkpoint(tmp_path_factory.mktemp("likely")))
+
+
+def opened(folder):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    return AutoModelForCausalLM.from_pretrained(folder).eval(), AutoTokenizer.from_pretrained(folder)
+
+
+def asked(model, tokenizer, asks):
+    async def collected():
+        return dict([pair async for pair in LikelihoodModel.of(model, tokenizer).likely(asks)])
+
+    return asyncio.run(collected())
+
+
+def alone(model, tokenizer, context, label):
+    """The sum over the label's tokens, one forward pass over the whole text."""
+    import torch
+
+    blank = context[len(context.rstrip()) :]
+    before = tokenizer(context.rstrip())["input_ids"]
+    whole = tokenizer(context.rstrip() + blank + label)["input_ids"]
+    with torch.no_grad():
+        logs = torch.log_softmax(model(input_ids=torch.tensor([whole])).logits[0], dim=-1)
+    return sum(float(logs[place - 1, whole[place]]) for place in range(len(before), len(whole)))
+
+
+def test_every_label_s_log_likelihood_is_that_of_the_loop(tiny):
+    found = asked(*tiny, [Ask(context=context, labels=LABELS) for context in CONTEXTS])
+    assert sorted(found) == list(range(len(CONTEXTS)))
+    for place, context in enumerate(CONTEXTS):
+        expected = [alone(*tiny, context, label) for label in LABELS]
+        assert found[place].logs == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name in FAMILIES if name != "llama"])
+@pytest.mark.chaos
+def test_other_families_are_read_alike(tmp_path, name):
+    model, tokenizer = opened(family(tmp_path / name, name))
+    found = asked(model, tokenizer, [Ask(context=context, labels=LABELS) for context in CONTEXTS])
+    for place, context in enumerate(CONTEXTS):
+        expected = [alone(model, tokenizer, context, label) for label in LABELS]
+        assert found[place].logs == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_label_s_length_is_its_number_of_tokens(tiny):
+    found = asked(*tiny, [Ask(context="a soup with", labels=LABELS)])[0]
+    before = len(tiny[1]("a soup with")["input_ids"])
+    assert found.lengths == tuple(len(tiny[1]("a soup with" + label)["input_ids"]) - before for label in LABELS)
+
+
+def test_blanks_at_the_end_of_a_context_belong_to_the_label(tiny):
+    apart = asked(*tiny, [Ask(context="a soup with ", labels=("rice",))])[0]
+    together = asked(*tiny, [Ask(context="a soup with", labels=(" rice",))])[0]
+    assert apart.logs == pytest.approx(together.logs, abs=1e-6)
+
+
+def test_a_context_that_does_not_fit_is_named_with_its_tokens_and_the_rest_is_read(tiny):
+    long = "leeks and rice " * 200
+    found = asked(*tiny, [Ask(context=long, labels=LABELS), Ask(context="a soup", labels=LABELS)])
+    assert (found[0].logs, found[0].room) == ((), 256)
+    assert found[0].tokens > 256
+    assert len(found[1].logs) == len(LABELS)
+
+
+def test_a_label_alone_follows_the_begin_or_the_end_mark(tiny):
+    found = asked(*tiny, [Ask(context="", labels=("rice", "bread"))])[0]
+    assert len(found.logs) == 2
+    assert all(log < 0 for log in found.logs)
