@@ -1,0 +1,1 @@
+"""Classification tasks: items with labels from files or the hub, split and checked. Knows no model."""
