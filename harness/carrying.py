@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.errors import HarnessError, InputError, RunStopped
 from harness.journal import Journal
 from harness.leakage.guard import Finding
+from harness.models.budget import LARGER
 from harness.report.numerals import listed, plural
 from harness.workshop import Workshop
 
@@ -20,7 +21,8 @@ RESULTS = ("report.html", "report.md", "summary.json")
 
 def carried_out(run: Path, workshop: Workshop, work: Callable[[Journal], Awaitable[None]]) -> Stop | None:
     """Work in a run's folder (whose lock is held), as far as it goes. Returns what stopped it, or None."""
-    workshop.budget.way_out = f"`harness resume {run} --max-cost USD` goes on"
+    if workshop.budget.way_out == LARGER:
+        workshop.budget.way_out = f"`harness resume {run} --max-cost USD` goes on"
 
     async def whole() -> None:
         journal = Journal(run)

@@ -73,6 +73,7 @@ def run(
         bool, typer.Option("--stop-early", help="Ask judges only until the question is decided.")
     ] = False,
     max_cost: MaxCost = None,
+    variant: Annotated[str | None, typer.Option(help="A variant of a matrix suite (quick).")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be asked; ask nothing.")] = False,
 ) -> None:
     """Compare a candidate with a baseline on a suite, and say what the comparison allows to be said."""
@@ -92,6 +93,7 @@ def run(
         concurrency=concurrency,
         stop_early=stop_early,
         max_cost=max_cost,
+        variant=variant,
     )
     if dry_run:
         raise typer.Exit(verbs.dry_run(suite, options, as_json=as_json))
@@ -129,12 +131,15 @@ def resume(
     """Go on with a run that was interrupted; nothing that is answered on disk is asked again."""
     from harness import verbs
 
-    raise typer.Exit(verbs.resume(run, concurrency=concurrency, as_json=as_json, max_cost=max_cost))
+    code = verbs.resume(
+        run, concurrency=concurrency, as_json=as_json, max_cost=max_cost, resolve=resolve_recipe
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
 def analyze(
-    files: Annotated[list[Path], typer.Argument(help="A run's folder, or judgments files.")],
+    files: Annotated[list[Path], typer.Argument(help="A run's folder, or a judgments, scores or predictions file.")],
     out: Annotated[Path | None, typer.Option(help="Also write summary.json and both reports into this folder.")] = None,
     equivalence: Annotated[
         float | None, typer.Option(help="Half-width around 1/2 that counts as equivalent (files; default 0.05).")
@@ -217,9 +222,9 @@ app.command("curve")(curve.curve_with(resolve_recipe))
 
 def check_recipe(path: Path) -> Any:
     """Raise InputError with every problem of a recipe."""
-    from train.recipe import load
+    from train.anyrecipe import load_any
 
-    return load(path)
+    return load_any(path)
 
 
 def main() -> None:

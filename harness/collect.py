@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness import toolong
 from harness.figures import panel_of
 from harness.folder import MANIFEST, as_json, read_manifest, write_whole
 from harness.job import Job, from_manifest
 from harness.leakage import guard
 from harness.models.spec import Spec
 from harness.panel import Panel
+from harness.reached import with_goal
 from harness.records import JudgmentRecord, ResponseRecord, on_disk
 from harness.report.data import Comparison, Control, Report, Side
 from harness.responding import RESPONSES, answered_for_good
@@ -176,7 +178,7 @@ def summary_of(found: Found, *, complete: bool) -> Summary:
     """The figures of a run."""
     job = found.job
     rights = control_rights(found)
-    return summarize(
+    summary = summarize(
         found.judgments,
         prompts={prompt.id: prompt.category for prompt in found.prompts},
         clusters={prompt.id: prompt.cluster for prompt in found.prompts if prompt.cluster is not None},
@@ -192,6 +194,7 @@ def summary_of(found: Found, *, complete: bool) -> Summary:
         gold=job.suite.panel_gold,
         criteria=job.suite.criteria or CRITERIA,
     )
+    return with_goal(summary, job.suite.goal)
 
 
 def panel_in(found: Found) -> Panel:
@@ -238,6 +241,8 @@ def notes_of(found: Found) -> list[str]:
     for role in ("candidate", "baseline"):
         records = [record for (_, side, _), record in found.responses.items() if side == role]
         notes += response_notes(role, records)
+    for judge in found.judges:
+        notes += toolong.questions(judge, (row for row in found.judgments if row.judge == judge))
     return notes
 
 
@@ -269,7 +274,7 @@ def response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
     """What is to be said of one contestant's responses: cut off, empty, missing, thinking taken out."""
     total = len(records)
     cut = sum(record.finish == "length" for record in records)
-    failed = sum(record.finish == "error" for record in records)
+    failed = sum(record.finish == "error" and toolong.too_long(record) is None for record in records)
     empty = sum(
         not "".join(map(as_judged, texts)).strip() for record in records if (texts := record.texts()) is not None
     )
@@ -288,7 +293,7 @@ def response_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
         said.append(f"{role}: {empty} of {total} responses are empty and judged as they are")
     if failed:
         said.append(f"{role}: {failed} of {total} responses are missing; no judge was asked about their comparisons")
-    return said
+    return said + toolong.conversations(role, records, "and no judge was asked about their comparisons")
 
 
 def report_of(found: Found, summary: Summary) -> Report:

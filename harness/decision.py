@@ -6,7 +6,7 @@ their control pairs do not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -59,16 +59,12 @@ def decide(
     """
     if result is None:
         return "inconclusive", "no judge counts"
-    estimate = result.estimate
+    estimate, listed = result.estimate, list(judges)
     if estimate.ci is None:
-        return "inconclusive", "n = 1: one prompt gives no interval" if estimate.n else "no prompt has a usable verdict"
-    if not complete:
-        return "inconclusive", "the run is incomplete"
-    if result.consistency is not None and result.consistency < 0.5:
-        return "inconclusive", "the judge's two orders agree on fewer than half of the prompts"
-    listed = list(judges)
-    if listed and all(judge.consistency is not None and judge.consistency < 0.5 for judge in listed):
-        return "inconclusive", "every judge's two orders agree on fewer than half of the prompts"
+        return "inconclusive", no_interval(result)
+    broken = unsound(result, listed, complete=complete)
+    if broken is not None:
+        return "inconclusive", broken
     low, high = estimate.ci
     if 0.5 - equivalence <= low and high <= 0.5 + equivalence:
         if position_decides(sum(map(is_blind, listed)), len(listed)):
@@ -81,6 +77,29 @@ def decide(
     if low > 0.5 or high < 0.5:
         return "inconclusive", "the interval excludes 1/2 but the sign test does not agree"
     return "inconclusive", "the interval holds 1/2"
+
+
+def no_interval(result: Result) -> str:
+    """Why a result has no interval."""
+    return "n = 1: one prompt gives no interval" if result.estimate.n else "no prompt has a usable verdict"
+
+
+def unsound(result: Result, judges: Sequence[Result], *, complete: bool) -> str | None:
+    """Why nothing can be decided whatever the interval is; None where something can."""
+    if not complete:
+        return "the run is incomplete"
+    if result.consistency is not None and result.consistency < 0.5:
+        return "the judge's two orders agree on fewer than half of the prompts"
+    if judges and all(judge.consistency is not None and judge.consistency < 0.5 for judge in judges):
+        return "every judge's two orders agree on fewer than half of the prompts"
+    return None
+
+
+def nobody(judges: Sequence[str], unusable: Sequence[str]) -> str:
+    """Why no judge counts."""
+    if unusable:
+        return f"no usable judge is left: {', '.join(unusable)} failed the control pairs"
+    return "no judge counts: known-bias judges decide nothing" if judges else "there is no judge"
 
 
 def is_blind(judge: Result) -> bool:

@@ -4,6 +4,7 @@
     ├── InputError      2   wrong usage, suite, recipe or data; carries every problem of a file at once
     ├── RunStopped      4   no further call can succeed; what was done is kept and can be resumed
     └── CallFailed      -   one call was given up; the run records it and goes on
+        └── TooLong     -   its question does not fit the model, so that asking again is no use
 
 Every message is one sentence for a person: the place, the value found, the way out. No message holds a key.
 """
@@ -52,3 +53,21 @@ class CallFailed(HarnessError):
     """One call was given up after its retries; it becomes `provider_error`."""
 
     exit_code = 4
+
+
+class TooLong(CallFailed):
+    """A question that does not fit what its model reads: a named state of that question alone.
+
+    `tokens` are the question's, `max_tokens` what its answer was to have, `room` what the model takes; each None where
+    nobody says.
+    """
+
+    def __init__(
+        self, message: str, *, tokens: int | None = None, max_tokens: int | None = None, room: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.tokens, self.max_tokens, self.room = tokens, max_tokens, room
+
+    def at(self, place: str) -> TooLong:
+        """The same, its sentence begun with where it was."""
+        return TooLong(f"{place}: {self}", tokens=self.tokens, max_tokens=self.max_tokens, room=self.room)

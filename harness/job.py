@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import InputError
+from harness.goal import Goal
 from harness.models.spec import Asking, Spec
 from harness.suite import Suite, override
 from judges.types import Criterion, Prompt, Sampling
@@ -95,7 +96,9 @@ def from_manifest(manifest: Mapping[str, Any]) -> Job:
 
 def suite_json(suite: Suite) -> dict[str, Any]:
     """A suite as a manifest holds it."""
-    return {**asdict(suite), "folder": str(suite.folder)}
+    found = {**asdict(suite), "folder": str(suite.folder)}
+    # A suite without a goal is written as before there were any: its digest stays what it was.
+    return found if suite.goal is not None else {key: value for key, value in found.items() if key != "goal"}
 
 
 def suite_of(raw: Mapping[str, Any]) -> Suite:
@@ -105,6 +108,7 @@ def suite_of(raw: Mapping[str, Any]) -> Suite:
     suite["judges"] = tuple(suite["judges"])
     # What runs of an earlier version do not hold has its default.
     suite["asking"] = {name: Asking(**asking) for name, asking in suite.get("asking", {}).items()}
+    suite["goal"] = Goal(**suite["goal"]) if suite.get("goal") is not None else None
     suite["criteria"] = tuple(Criterion(**criterion) for criterion in suite.get("criteria", ()))
     suite["prompts"] = tuple(_prompt(prompt) for prompt in suite["prompts"])
     for key in ("sampling", "judge_sampling"):

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from harness.errors import InputError
 from harness.models.spec import Asking, Spec
-from judges import template
+from judges import reward, template
 from judges.panel import Rule
 from judges.template import Template
 from judges.types import MODES, Criterion, Exhibit, Mode, Presentation, Prompt
@@ -152,6 +152,9 @@ def settled(
     for name, number in (("margin", own.margin), ("center", own.center), ("spread", own.spread)):
         if number is not None and spec.kind != "reward":
             raise InputError(f"{spec.text!r} gives no reward, so it takes no {name!r}; leave it out")
+    if spec.kind == "reward" and kind == "score":
+        center, spread = (usual if given is None else given for given, usual in _map_of(own))
+        return replace(spec, asking=replace(own, center=center, spread=spread))
     if spec.kind not in MODELS:
         return spec
     chosen = own.mode or mode or MODES[0]
@@ -167,6 +170,11 @@ def settled(
         )
     usual = by_default(chosen, criteria, kind)
     return replace(spec, asking=Asking(mode=chosen, template=_place(own.template or template or usual, folder)))
+
+
+def _map_of(own: Asking) -> tuple[tuple[float | None, float], ...]:
+    """What a reward judge says of its map, each beside what holds where it says nothing."""
+    return (own.center, reward.CENTER), (own.spread, reward.SPREAD)
 
 
 def templates(values: Mapping[str, Any]) -> list[tuple[list[int | str], str]]:

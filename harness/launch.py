@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness import goal as goals
 from harness.carrying import Stop, carried_out
 from harness.collect import find, is_complete, report_of, summary_of, write
 from harness.decision import counting
@@ -52,6 +53,7 @@ class Options:
     concurrency: int = 32
     stop_early: bool = False
     max_cost: float | None = None
+    variant: str | None = None
 
 
 def plan_job(
@@ -159,6 +161,9 @@ def fitting(suite: Suite) -> list[str]:
         judges = settled_judges(suite, Options())
     except InputError as error:
         return [str(problem) for problem in error.problems]
+    # A baseline may still be given, and what a judge's scale is shows when it is asked.
+    unfit = goals.fits(suite.goal, dict.fromkeys([spec.text for spec in judges])) if suite.kind == "score" else None
+    said += [unfit] if unfit is not None else []
     for spec in judges:
         try:
             found = template_of(spec, kind=suite.kind)

@@ -35,6 +35,8 @@ class Decimal(float):
 
 
 def _as_id(value: Any) -> Any:
+    if value is None:
+        raise ValueError("has to be given; null is neither an id nor a label")
     if isinstance(value, bool):
         raise ValueError("an id is a string")
     if value == "":
@@ -119,6 +121,12 @@ class ResponseRecord(Record):
         if self.finish == "error":
             return None
         return tuple(self.responses) if self.responses is not None else (self.response or "",)
+
+    def answered(self) -> tuple[str, ...]:
+        """One text for each turn up to a first one that did not fit the model, or that it refused."""
+        more = self.model_extra or {}
+        ended = more.get("too_long") is not None or bool(more.get("refused"))
+        return self.texts() or (tuple(self.responses or ()) if ended else ())
 
 
 class JudgmentRecord(Record):
@@ -209,6 +217,13 @@ class PredictionRecord(Record):
     prediction: Id | None
     probabilities: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] | None = None
     slices: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> PredictionRecord:
+        total = 1.0 if self.probabilities is None else math.fsum(self.probabilities.values())
+        if abs(total - 1) > 0.005:  # they are often written rounded
+            raise ValueError(f"the probabilities sum to {total:.4g}, not to 1; give those of all labels")
+        return self
 
 
 class PreferenceRecord(Record):

@@ -10,6 +10,7 @@ from harness.journal import Journal
 from harness.models.contestant import Answer, Contestant, Question
 from harness.progress import Progress
 from harness.records import ResponseRecord, on_disk
+from harness.toolong import too_long
 
 RESPONSES = "responses.jsonl"
 Responses = dict[tuple[str, str, int], ResponseRecord]
@@ -50,10 +51,13 @@ def _keeper(
 
 
 def answered_for_good(record: ResponseRecord | None, *, recorded: bool = False) -> bool:
-    """Whether a response is there, or will never be: the model refused, or a recorded file says that it failed."""
+    """Whether a response is there, or will never be: the model refused, the conversation does not fit it, or a recorded
+    file says that it failed.
+    """
     if record is None:
         return False
-    return record.finish != "error" or recorded or bool(getattr(record, "refused", False))
+    ended = bool(getattr(record, "refused", False)) or too_long(record) is not None
+    return record.finish != "error" or recorded or ended
 
 
 def response_json(question: Question, answer: Answer, role: str | None, model: str) -> dict[str, Any]:

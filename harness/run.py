@@ -25,6 +25,7 @@ from harness.progress import Progress
 from harness.records import JudgmentRecord, ResponseRecord, on_disk, read_lines
 from harness.responding import RESPONSES, Responses, answered_for_good, respond
 from harness.stopping import asking_order, boundaries, standing
+from harness.toolong import failed, too_long, unanswered, without_answer
 from judges.controls import Texts
 from judges.template import as_judged
 from judges.types import Judge, Presentation, Ruling
@@ -60,6 +61,29 @@ class Cast:
         return (*(bench.judge.name for bench in self.benches), *(verdicts.name for verdicts in self.recorded))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answered:
+    """What was answered, by (id, role, sample): the texts as judges see them, and what ended too early for good."""
+
+    texts: Mapping[tuple[str, str, int], Texts]
+    ended: Mapping[tuple[str, str, int], ResponseRecord]
+
+    @classmethod
+    def of(cls, responses: Responses) -> Answered:
+        """From the responses of a run."""
+        ended = {key: record for key, record in responses.items() if too_long(record) is not None}
+        return cls(texts=texts_of(responses), ended=ended)
+
+    def lack(self, cell: Cell) -> dict[str, Any]:
+        """Why a comparison that lacks a response is not shown to a judge."""
+        for role in ("candidate", "baseline"):
+            record = self.ended.get((cell.prompt.id, role, cell.repeat))
+            if record is not None:
+                why = without_answer(record)
+                return why | {"error": f"{role}: {why['error']}"}
+        return {"error": "a response is missing"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Executor:
     """One run under way: its job, its cast, its folder."""
@@ -76,17 +100,17 @@ class Executor:
             if repair(self.run / name):
                 self.progress.say(f"{name}: the last line was torn; mended")
         responses = await self._responses()
-        answered = texts_of(responses)
+        answered = Answered.of(responses)
         if self.job.stop_early:
             # Who counts must be known before it can be said whether the question is decided.
             if self._settled(responses):
-                await self._controls(answered)
+                await self._controls(answered.texts)
             await self._until_decided(answered)
             return
         await self._judgments(answered, presentations_of(self.job), "judgments")
         if self._settled(responses):
             # Which pairs are drawn depends on the responses: not before every one of them is there.
-            await self._controls(answered)
+            await self._controls(answered.texts)
 
     async def _responses(self) -> Responses:
         who = {
@@ -111,7 +135,7 @@ class Executor:
             for sample in range(job.repeats[prompt.id])
         ]
 
-    async def _until_decided(self, answered: Mapping[tuple[str, str, int], Texts]) -> None:
+    async def _until_decided(self, answered: Answered) -> None:
         """Wave after wave of prompts in their drawn order, until what is on disk decides the question."""
         cells, n = presentations_of(self.job), len(self.job.suite.prompts)
         self.progress.stage("judgments, at most", len(cells) * len(self.cast.benches))
@@ -132,12 +156,11 @@ class Executor:
                 rights.setdefault(line["judge"], []).append(line["right"])
         return rights
 
-    async def _judgments(
-        self, answered: Mapping[tuple[str, str, int], Texts], cells: Sequence[Cell], stage: str | None = None
-    ) -> None:
+    async def _judgments(self, answered: Answered, cells: Sequence[Cell], stage: str | None = None) -> None:
         """Have every judge rule on these presentations, as far as they are not on disk; announced as a `stage`."""
-        done = {r.key() for r in on_disk(self.run / JUDGMENTS, JudgmentRecord) if r.status not in UNANSWERED}
-        self._copy_recorded(answered, done)
+        found = on_disk(self.run / JUDGMENTS, JudgmentRecord)
+        done = {r.key() for r in found if r.status not in UNANSWERED or unanswered(r)}
+        self._copy_recorded(answered.texts, done)
         waiting = {
             bench.judge.name: [c for c in cells if (c.prompt.id, bench.judge.name, c.order, c.repeat) not in done]
             for bench in self.cast.benches
@@ -162,27 +185,27 @@ class Executor:
 
         await together(work() for _ in range(bench.workers))
 
-    async def _judge_cell(self, judge: Judge, answered: Mapping[tuple[str, str, int], Texts], cell: Cell) -> None:
-        pair = [answered.get((cell.prompt.id, role, cell.repeat)) for role in ("candidate", "baseline")]
+    async def _judge_cell(self, judge: Judge, answered: Answered, cell: Cell) -> None:
+        pair = [answered.texts.get((cell.prompt.id, role, cell.repeat)) for role in ("candidate", "baseline")]
         extra: dict[str, Any] = {}
         if pair[0] is None or pair[1] is None:
             ruling = Ruling(verdict=None, status="skipped")
-            extra["error"] = "a response is missing"
+            extra |= answered.lack(cell)
         elif pair[0] == pair[1]:
             ruling = Ruling(verdict="tie", status="ok")
             extra["identical"] = True
         else:
             a, b = slots(pair[0], pair[1], cell.order)
             rng = seeded(self.job.suite.seed, judge.name, *cell.key)
-            ruling, error = await self._rule(judge, Presentation(prompt=cell.prompt, a=a, b=b), rng, cell.repeat)
-            extra |= {"error": error} if error else {}
+            ruling, extra = await self._rule(judge, Presentation(prompt=cell.prompt, a=a, b=b), rng, cell.repeat)
         self.journal.append(JUDGMENTS, judgment_json(judge.name, cell, ruling, pair[0], pair[1]) | extra)
 
-    async def _rule(self, judge: Judge, shown: Presentation, rng: Any, repeat: int) -> tuple[Ruling, str | None]:
+    async def _rule(self, judge: Judge, shown: Presentation, rng: Any, repeat: int) -> tuple[Ruling, dict[str, Any]]:
         try:
-            return await judge.judge(shown, rng=rng, repeat=repeat), None
+            return await judge.judge(shown, rng=rng, repeat=repeat), {}
         except CallFailed as error:
-            return Ruling(verdict=None, status="provider_error"), str(error)
+            status, why = failed(error)
+            return Ruling(verdict=None, status=status), why
 
     def _copy_recorded(self, answered: Mapping[tuple[str, str, int], Texts], done: set[Any]) -> None:
         named = {
@@ -229,10 +252,8 @@ class Executor:
         pair, order = item
         a, b = slots(pair.whole, pair.damaged, CONTROL_ORDER[order])
         rng = seeded(self.job.suite.seed, judge.name, "control", pair.prompt.id, pair.role, pair.damage, order)
-        ruling, error = await self._rule(judge, Presentation(prompt=pair.prompt, a=a, b=b), rng, 0)
-        self.journal.append(
-            CONTROLS, control_json(judge.name, pair, order, ruling) | ({"error": error} if error else {})
-        )
+        ruling, extra = await self._rule(judge, Presentation(prompt=pair.prompt, a=a, b=b), rng, 0)
+        self.journal.append(CONTROLS, control_json(judge.name, pair, order, ruling) | extra)
 
 
 def presentations_of(job: Job) -> tuple[Cell, ...]:

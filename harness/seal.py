@@ -13,8 +13,9 @@ from typing import Any, Literal
 
 JOURNALS = (
     "responses.jsonl", "judgments.jsonl", "controls.jsonl", "scores.jsonl", "scores_baseline.jsonl",
-    "losses.jsonl", "losses_baseline.jsonl",
+    "losses.jsonl", "losses_baseline.jsonl", "predictions.jsonl", "validation.jsonl",
 )  # fmt: skip
+PREDICTED = ("predictions.jsonl", "validation.jsonl")
 State = Literal["whole", "longer", "changed", "unknown"]
 MANIFEST = "manifest.json"
 # What of a manifest says what was asked, and of whom. Clock, versions, commit, tokens and warnings are not among it.

@@ -48,6 +48,11 @@ class Stopping:
     judges: int
 
     @property
+    def interval(self) -> tuple[float, float]:
+        """The interval of the win rate that holds at every look."""
+        return self.low, self.high
+
+    @property
     def decided(self) -> bool:
         """Whether asking on could change nothing: the question is decided, or no judge counts."""
         return self.decision is not None or not self.judges

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from harness import fastchat
 from harness.errors import HarnessError, InputError, Problem
+from harness.goal import Goal, goal_of
 from harness.judging import CriteriaKey, JudgeKey, ModeKey, PanelKey, PanelKeys, criteria_of, templates
 from harness.models.spec import Asking, Role, parse
 from harness.perplexity import documents
@@ -66,6 +67,12 @@ class SuiteKeys(BaseModel):
     sampling: SamplingKeys = SamplingKeys()
     judge_sampling: SamplingKeys = SamplingKeys()
     seed: Annotated[int, Field(strict=True)] = 0
+    goal: Goal | None = None
+
+    @field_validator("goal", mode="before")
+    @classmethod
+    def _readable(cls, given: Any, info: ValidationInfo) -> Goal | None:
+        return given if given is None or isinstance(given, Goal) else goal_of(given, info.data.get("kind", "pairwise"))
 
 
 class PairwiseKeys(SuiteKeys):
@@ -175,6 +182,7 @@ class Suite:
     criteria: tuple[Criterion, ...] = ()
     panel: Rule = "majority"
     panel_gold: str | None = None
+    goal: Goal | None = None
 
 
 def locate(given: str) -> Path:
@@ -190,6 +198,11 @@ def locate(given: str) -> Path:
     return path
 
 
+def kind_of(path: Path) -> str:
+    """The kind that a suite's file names; pairwise where it names none. Raises InputError where it is no YAML."""
+    return str(load_yaml(path)[0].get("kind", "pairwise"))
+
+
 def load(path: Path, *, files: bool = False) -> Suite:
     """Read a suite and its prompts. Raises InputError with every problem of both.
 
@@ -200,7 +213,7 @@ def load(path: Path, *, files: bool = False) -> Suite:
     keys: PairwiseKeys | ScoreKeys | PerplexityKeys | None = None
     kind = values.get("kind", "pairwise")
     if kind in KINDS and kind not in KEYS:
-        what = f"kind: {kind!r} cannot be run in this version; use one of: {', '.join(KEYS)}"
+        what = f"a suite of kind {kind!r} has no prompts to answer; use one of kind: {', '.join(KEYS)}"
         raise InputError([Problem(path=str(path), line=line_of(["kind"]), what=what)])
     model = KEYS[kind] if isinstance(kind, str) and kind in KEYS else PairwiseKeys
     try:
@@ -240,6 +253,7 @@ def _suite(keys: PairwiseKeys | ScoreKeys | PerplexityKeys, prompts: Sequence[Pr
         seed=keys.seed,
         folder=folder,
         kind=keys.kind,
+        goal=keys.goal,
         **keys.own(),
     )
 

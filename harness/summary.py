@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.audit.standing import JudgeStanding, standings
 from harness.criteria import Graded, graded
-from harness.decision import ControlCount, Decision, clustered_decision, control_counts, counting, decide
+from harness.decision import ControlCount, Decision, clustered_decision, control_counts, counting, decide, nobody
 from harness.figures import (
     NO_CLUSTERS,
     PromptScore,
@@ -23,11 +23,13 @@ from harness.figures import (
     panel_result,
     panel_votes,
 )
+from harness.goal import Met
 from harness.leakage.guard import Finding
 from harness.lengths import at_equal_length, length_differences
 from harness.panel import Panel, Weighing, weighing
 from harness.records import JudgmentRecord
 from harness.stopping import Stopping
+from harness.toolong import ends
 from harness.variance import VarianceSplit, split
 from judges.panel import Rule
 from judges.types import Criterion
@@ -90,7 +92,8 @@ class Summary:
     data are known, `clustered` where no two prompts share a cluster, `stopped` where the run was to ask all prompts,
     `variance` where one judge ruled once. `criteria` are the grades beside the verdicts, by judge and criterion;
     `standings` what each judge owes to place, order and length; `weighing` how a gold judge weighed a panel; `soft` the
-    judges of a panel whose verdicts are probabilities.
+    judges of a panel whose verdicts are probabilities; `goal` what became of the suite's;
+    `unfit` by judge what no context had room for (see `toolong.ends`).
     """
 
     n_prompts: int
@@ -120,6 +123,8 @@ class Summary:
     standings: Mapping[str, JudgeStanding] = field(default_factory=dict)
     weighing: Weighing | None = None
     soft: tuple[str, ...] = ()
+    goal: Met | None = None
+    unfit: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def deciding(self) -> Result | None:
@@ -154,6 +159,10 @@ class Summary:
             }
         if self.variance is not None:
             known["variance"] = self.variance.as_json()
+        if self.unfit:
+            known["too_long"] = {name: dict(counts) for name, counts in self.unfit.items()}
+        if self.goal is not None:
+            known["goal"] = self.goal.as_json()
         return known | {
             "reason": self.reason,
             "equivalence": self.equivalence,
@@ -220,7 +229,7 @@ def summarize(
         n_prompts=len(ids),
         n_judgments=len(judgments),
         decision=decision,
-        reason=_reason_without_judges(judges, unusable) if not count else reason,
+        reason=nobody(judges, unusable) if not count else reason,
         complete=complete,
         equivalence=equivalence,
         judges=results,
@@ -230,7 +239,8 @@ def summarize(
         controls={name: controls.get(name) for name in judges},
         counting=count,
         unusable=unusable,
-        statuses={name: _statuses(rows) for name, rows in by_judge.items()},
+        statuses={name: dict(sorted(Counter(row.status for row in rows).items())) for name, rows in by_judge.items()},
+        unfit={name: found for name, rows in by_judge.items() if (found := ends(rows))},
         lengths=_lengths(by_judge),
         identical=identical,
         notes=tuple(notes),
@@ -322,19 +332,6 @@ def _leaked(
         judges=[result for result, _ in found],
     )
     return Leaked(finding=finding, without=without, decision=decision, reason=reason)
-
-
-def _reason_without_judges(judges: Sequence[str], unusable: Sequence[str]) -> str:
-    if unusable:
-        return f"no usable judge is left: {', '.join(unusable)} failed the control pairs"
-    return "no judge counts: known-bias judges decide nothing" if judges else "there is no judge"
-
-
-def _statuses(rows: Sequence[JudgmentRecord]) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
-    for row in rows:
-        found[row.status] += 1
-    return dict(sorted(found.items()))
 
 
 def _by_category(

@@ -214,17 +214,17 @@ def _core(cube: NDArray[np.float64], prompt: NDArray[np.int64]) -> NDArray[np.fl
     here: NDArray[np.bool_] = np.logical_not(np.isnan(cube).any(axis=1))
     both, one = here[:, :2].all(axis=1), here.any(axis=1)
     if both.any() and 2 * both.sum() >= one.sum():
-        return _stacked(cube[both][:, :, :2], prompt[both])
+        return stacked(cube[both][:, :, :2], prompt[both])
     each: NDArray[np.bool_] = np.logical_not(np.isnan(cube))
     any_order: NDArray[np.bool_] = np.all(each.any(axis=2), axis=1)
     if 2 * one.sum() < any_order.sum():
         own = np.argmax(each[any_order], axis=2)
-        return _stacked(np.take_along_axis(cube[any_order], own[:, :, None], axis=2), prompt[any_order])
+        return stacked(np.take_along_axis(cube[any_order], own[:, :, None], axis=2), prompt[any_order])
     first = np.argmax(here[one], axis=1)
-    return _stacked(np.take_along_axis(cube[one], first[:, None, None], axis=2), prompt[one])
+    return stacked(np.take_along_axis(cube[one], first[:, None, None], axis=2), prompt[one])
 
 
-def _stacked(values: NDArray[np.float64], prompt: NDArray[np.int64]) -> NDArray[np.float64] | None:
+def stacked(values: NDArray[np.float64], prompt: NDArray[np.int64]) -> NDArray[np.float64] | None:
     """Complete units (sorted by prompt) as prompts × repeats, with the number of repeats that keeps most of them."""
     counts = np.bincount(prompt)
     counts = counts[counts > 0]

@@ -14,6 +14,7 @@ from harness import collect, folder, several
 from harness import suite as suites
 from harness.carrying import ended
 from harness.errors import InputError, Problem
+from harness.goal import exit_code, gravest
 from harness.job import from_manifest
 from harness.launch import Options, carry_out, conclude, plan_job, same_inputs, settled_judges
 from harness.models.budget import budget
@@ -24,7 +25,7 @@ from harness.models.spec import Spec, parse
 from harness.plan import control_count, limited, presentations
 from harness.preferences import preferences
 from harness.progress import showing
-from harness.records import ScoreRecord, kind_of, read_lines
+from harness.records import PredictionRecord, Record, ScoreRecord, kind_of, read_lines
 from harness.report.columns import wrap
 from harness.report.data import Report
 from harness.report.leakage import leaked_ids, leaked_line
@@ -49,7 +50,17 @@ def run(
     fail_on_leakage: bool = False,
 ) -> int:
     """`harness run`: exit code 0, 1 (leakage, where that is asked for), 3, 4 or 130; raises InputError for 2."""
-    suite = suites.load(suites.locate(given))
+    path = suites.locate(given)
+    kind = suites.kind_of(path)
+    if kind == "classify":
+        from harness.classify import verb as labels
+
+        return labels.run(path, options, out=out, as_json=as_json, resolve=resolve, gate=fail_on_leakage)
+    if kind == "matrix":
+        from harness.matrix import verb as matrix
+
+        return matrix.run(path, options, out=out, as_json=as_json, resolve=resolve)
+    suite = suites.load(path)
     if suite.kind == "score":
         from harness.scoring import verb
 
@@ -86,9 +97,23 @@ def run_suite(
     return _finish(path, report, stopped, as_json=as_json, fail_on_leakage=fail_on_leakage)
 
 
-def resume(path: Path, *, concurrency: int, as_json: bool, max_cost: float | None = None) -> int:
-    """`harness resume`: goes on from what is on disk; exit codes as `run`. `max_cost` is what this command may pay."""
-    if folder.kind_of(path) == "score":
+def resume(
+    path: Path, *, concurrency: int, as_json: bool, max_cost: float | None = None, resolve: Resolve | None = None
+) -> int:
+    """`harness resume`: goes on from what is on disk; exit codes as `run`. `max_cost` is what this command may pay.
+
+    `resolve` turns the recipes of a matrix's cells into checkpoints.
+    """
+    kind = folder.kind_of(path)
+    if kind == "classify":
+        from harness.classify import verb as labels
+
+        return labels.resume(path, concurrency=concurrency, as_json=as_json, max_cost=max_cost)
+    if kind == "matrix":
+        from harness.matrix import verb as matrix
+
+        return matrix.resume(path, concurrency=concurrency, as_json=as_json, resolve=resolve)
+    if kind == "score":
         from harness.scoring import verb
 
         return verb.resume(path, concurrency=concurrency, as_json=as_json, max_cost=max_cost)
@@ -117,7 +142,7 @@ def _finish(
 
     def verdict() -> int:
         gate = _leakage_gate(summary) if fail_on_leakage else 0
-        return gate or (3 if summary.unusable and not summary.counting else 0)
+        return gravest([gate, exit_code(summary.goal), 3 if summary.unusable and not summary.counting else 0])
 
     show = partial(_show, report, as_json=as_json)
     return ended(path, stopped, complete=summary.complete, as_json=as_json, show=show, verdict=verdict)
@@ -158,7 +183,17 @@ def _show(report: Report, *, as_json: bool) -> None:
 
 def dry_run(given: str, options: Options, *, as_json: bool) -> int:
     """`harness run --dry-run`: what would be asked, from the suite alone. Nothing is built, opened or written."""
-    suite = suites.load(suites.locate(given))
+    path = suites.locate(given)
+    kind = suites.kind_of(path)
+    if kind == "classify":
+        from harness.classify import verb as labels
+
+        return labels.dry_run(path, options, as_json=as_json, print_plan=_planned)
+    if kind == "matrix":
+        from harness.matrix import verb as matrix
+
+        return matrix.dry_run(path, options, as_json=as_json)
+    suite = suites.load(path)
     if suite.kind == "perplexity":
         from harness.perplexity import verb as losses
 
@@ -182,6 +217,7 @@ def dry_run(given: str, options: Options, *, as_json: bool) -> int:
         "n_prompts": len(prompts),
         "candidate": options.candidate or suite.candidate,
         "baseline": options.baseline or suite.baseline,
+        **({"goal": str(suite.goal)} if suite.goal is not None else {}),
         "judges": [spec.text for spec in specs],
         "modes": {spec.text: spec.asking.mode for spec in specs if spec.asking.mode is not None},
         "responses": 2 * sum(repeats.values()),
@@ -250,6 +286,24 @@ def analyze(
         if equivalence is not None or fail_on_leakage:
             raise InputError("--equivalence and --fail-on-leakage belong to comparisons; scores have neither")
         return verb.analyze(paths, out=out, as_json=as_json)
+    kinds = {folder.kind_of(path) for path in runs}
+    if kinds & {"classify", "matrix"}:
+        if len(paths) > 1 or equivalence is not None or fail_on_leakage:
+            kind = " or ".join(sorted({"classify", "matrix"} & kinds))
+            raise InputError(f"a {kind} run is analyzed alone, without --equivalence and --fail-on-leakage")
+        if "classify" in kinds:
+            from harness.classify import verb as labels
+
+            return labels.analyze(paths[0], out=out, as_json=as_json)
+        from harness.matrix import verb as matrix
+
+        return matrix.analyze(paths[0], as_json=as_json)
+    if any(_holds(path, PredictionRecord) for path in paths):
+        from harness.classify import files as predictions
+
+        if equivalence is not None or fail_on_leakage:
+            raise InputError("--equivalence and --fail-on-leakage belong to comparisons; predictions have neither")
+        return predictions.analyze(paths, out=out, as_json=as_json)
     if any(path.is_dir() and folder.kind_of(path) == "perplexity" for path in paths):
         from harness.perplexity import verb as losses
 
@@ -287,12 +341,15 @@ def analyze(
 
 def _of_scores(path: Path) -> bool:
     """Whether a path is a score run, or a file whose first line is a score."""
-    if path.is_dir():
-        return folder.kind_of(path) == "score"
+    return folder.kind_of(path) == "score" if path.is_dir() else _holds(path, ScoreRecord)
+
+
+def _holds(path: Path, record: type[Record]) -> bool:
+    """Whether a path is a file whose first line is such a record."""
     if not path.is_file():
         return False
     first = next((value for _, value in read_lines(path)), None)
-    return isinstance(first, dict) and kind_of(first) is ScoreRecord
+    return isinstance(first, dict) and kind_of(first) is record
 
 
 def write_preferences(run: Path, *, out: Path, as_json: bool) -> int:

@@ -130,12 +130,24 @@ class Workshop:
         if spec.kind == "recorded":
             self.fingerprints[role] = file_sha256(spec.path)
             return load_responses(spec.path, role, suite.prompts)
+        return self.answering(spec, role, seed=suite.seed, nonce=nonce)
+
+    def answering(self, spec: Spec, role: str, *, seed: int, nonce: str, cached: bool = True) -> Contestant:
+        """A model as a contestant, behind an API or local; a local one without `cached` generates whatever it is asked.
+
+        Raises InputError where a key or a checkpoint is missing.
+        """
         if spec.kind == "hf":
-            return self._local(spec, role, suite, nonce)
+            return self._local(spec, role, seed, nonce, cached=cached)
         model = self._model(spec)
         # Nobody sees the weights behind an API: its address and name are all there is to hold on to.
         self.fingerprints[role] = f"{model.url} {spec.rest}"
         return ModelContestant(model=model, concurrency=self.concurrency, nonce=nonce)
+
+    def contestant_weights(self, spec: Spec, role: str) -> tuple[Path, Path | None]:
+        """A local contestant's base and adapter, kept as its role's. Raises InputError where they cannot be loaded."""
+        self.weights[role] = self._weights(spec, role)
+        return self.weights[role]
 
     def _weights(self, spec: Spec, name: str) -> tuple[Path, Path | None]:
         """A local checkpoint's folders; its fingerprint and what is to be said of it are kept under `name`."""
@@ -168,8 +180,8 @@ class Workshop:
             nonce=nonce,
         )
 
-    def _local(self, spec: Spec, role: str, suite: Suite, nonce: str) -> Contestant:
-        base, adapter = self.weights[role] = self._weights(spec, role)
+    def _local(self, spec: Spec, role: str, seed: int, nonce: str, *, cached: bool) -> Contestant:
+        base, adapter = self.contestant_weights(spec, role)
         from harness.models.huggingface import LocalContestant
 
         # A model that meets itself draws its samples apart; with one seed both sides would say the same.
@@ -178,8 +190,8 @@ class Workshop:
             base=base,
             adapter=adapter,
             fingerprint=self.fingerprints[role],
-            seed=suite.seed + 1 if itself else suite.seed,
-            cache=self.cache,
+            seed=seed + 1 if itself else seed,
+            cache=self.cache if cached else None,
             meter=self.meter,
             nonce=nonce,
         )

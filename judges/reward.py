@@ -17,6 +17,8 @@ from typing import Protocol
 from judges.types import Exhibit, Grade, Presentation, Prompt, Ruling, Verdict
 
 SCALE = (1.0, 10.0)
+# The map of a reward model for which the suite names none; rewards trained by Bradley-Terry differ by a few units.
+CENTER, SPREAD = 0.0, 1.0
 
 
 class Scorer(Protocol):
@@ -59,7 +61,7 @@ class RewardJudge:
         )
 
 
-def on_scale(raw: float, *, center: float = 0.0, spread: float = 1.0) -> float:
+def on_scale(raw: float, *, center: float = CENTER, spread: float = SPREAD) -> float:
     """A reward on 1-10: 1 + 9 x logistic((raw - center) / spread), so that `center` is 5.5 and order is kept.
 
     Of one `spread` above the center it is 7.58, of one below 3.42. Rewards some 35 spreads out meet at the scale's end.
@@ -71,14 +73,21 @@ def on_scale(raw: float, *, center: float = 0.0, spread: float = 1.0) -> float:
     return lowest + (highest - lowest) * logistic((raw - center) / spread)
 
 
+def formula(center: float, spread: float) -> str:
+    """The map of `on_scale` as a reader should see it."""
+    lowest, highest = SCALE
+    moved = f"reward {'+' if center < 0 else '−'} {abs(center):g}"
+    return f"{lowest:g} + {highest - lowest:g} · logistic(({moved}) / {spread:g})"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RewardGrader:
     """Grades an answer by its reward, kept in `raw`, mapped to 1-10 by `on_scale`. Raises ValueError as that does."""
 
     name: str
     scorer: Scorer
-    center: float = 0.0
-    spread: float = 1.0
+    center: float = CENTER
+    spread: float = SPREAD
 
     def __post_init__(self) -> None:
         on_scale(0.0, center=self.center, spread=self.spread)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.errors import InputError
-from train.keys import AnyKeys, DpoKeys, PretrainKeys, RewardKeys
+from train.keys import AnyKeys, DpoKeys, Logger, PretrainKeys, RewardKeys, TrainingKeys
 from train.outcome import Passes, Setting
 from train.steady import device_name
 
@@ -16,7 +16,26 @@ NEVER = 10**9
 LOGGERS = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",), "mlflow": ("mlflow",)}
 
 
-def setting(keys: AnyKeys) -> Setting:
+class Placed(Protocol):
+    """What recipes of every kind say of how they are run."""
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def precision(self) -> str: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def training(self) -> TrainingKeys: ...
+
+    @property
+    def log(self) -> list[Logger]: ...
+
+
+def setting(keys: Placed) -> Setting:
     """The device and precision of a recipe on this machine: bf16 on CUDA, fp32 elsewhere, unless the recipe says so.
 
     Raises InputError where the machine cannot do what the recipe asks for.
@@ -64,11 +83,21 @@ def arguments(keys: AnyKeys, place: Path, run: Setting, every: int, *, validates
     """The arguments that all of trl's trainers share."""
     plan = keys.training
     whole = 1.0 if keys.data.curriculum else plan.epochs
-    looks = "steps" if validates else "no"
     order = "sequential" if keys.data.curriculum else "group_by_length" if plan.group_by_length else "random"
     return {
-        "output_dir": str(place),
+        **common(keys, place, run, every, looks=every if validates else None),
         "num_train_epochs": whole or 1.0,
+        "train_sampling_strategy": order,
+        **_best(keys),
+    }
+
+
+def common(keys: Placed, place: Path, run: Setting, every: int, *, looks: int | None) -> dict[str, Any]:
+    """The arguments of any transformers trainer here; it looks at validation data every `looks` steps, or never."""
+    plan = keys.training
+    return {
+        "output_dir": str(place),
+        "num_train_epochs": plan.epochs or 1.0,
         "max_steps": plan.steps or -1,
         "per_device_train_batch_size": plan.batch_size,
         "per_device_eval_batch_size": plan.batch_size,
@@ -80,15 +109,14 @@ def arguments(keys: AnyKeys, place: Path, run: Setting, every: int, *, validates
         "weight_decay": plan.weight_decay,
         "adam_beta2": plan.beta2,
         "max_grad_norm": plan.max_grad_norm,
-        "train_sampling_strategy": order,
         "seed": keys.seed,
         "data_seed": keys.seed,
         "use_cpu": run.device == "cpu",
         "bf16": run.precision == "bf16",
         "fp16": run.precision == "fp16",
         "gradient_checkpointing": plan.gradient_checkpointing,
-        "eval_strategy": looks,
-        "eval_steps": every if validates else None,
+        "eval_strategy": "steps" if looks else "no",
+        "eval_steps": looks,
         "save_strategy": "steps",
         "save_steps": every,
         # Every saved step is a logged one, so that the means of a resumed training begin where the others' do.
@@ -102,7 +130,6 @@ def arguments(keys: AnyKeys, place: Path, run: Setting, every: int, *, validates
         # How often early stopping has looked in vain.
         "restore_callback_states_from_checkpoint": True,
         "dataloader_pin_memory": run.device == "cuda",
-        **_best(keys),
     }
 
 
@@ -124,15 +151,12 @@ def _best(keys: AnyKeys) -> dict[str, Any]:
     if stopping is None:
         return {}
     return {
-        "metric_for_best_model": f"eval_{_NAMES[stopping.metric]}",
-        "greater_is_better": stopping.metric == "win_rate",
+        "metric_for_best_model": "eval_loss" if stopping.metric == "validation_loss" else f"eval_{stopping.metric}",
+        "greater_is_better": "loss" not in stopping.metric,
     }
 
 
-_NAMES = {"validation_loss": "loss", "win_rate": "win_rate"}
-
-
-def _loggers(keys: AnyKeys) -> list[str]:
+def _loggers(keys: Placed) -> list[str]:
     for name in keys.log:
         if not any(find_spec(package) for package in LOGGERS[name]):
             raise InputError(f"log: {name} is not installed; pip install {name}, or leave it out of 'log'")

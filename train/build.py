@@ -48,6 +48,12 @@ def ensure(path: Path, *, checkpoints: Path, on_progress: OnProgress, say: Say =
     wrong, HarnessError where the training libraries are missing, RunStopped where the machine fails.
     """
     yard = Yard(checkpoints=checkpoints.resolve(), on_progress=on_progress, say=say)
+    from train.anyrecipe import is_encoders
+
+    if is_encoders(path):
+        from train.encoder import build, recipe
+
+        return build.built(recipe.load(path), yard, resume=True).spec
     return built(load(path), yard, resume=True).spec
 
 
@@ -65,10 +71,10 @@ def built(recipe: Recipe, yard: Yard, *, resume: bool) -> Built:
         yard.say(f"{recipe.keys.name}: is there already, nothing to train")
     if not is_done(place):
         _require_libraries(recipe)
-        with _alone(place, recipe.keys.name, yard.on_progress):
+        with alone(place, recipe.keys.name, yard.on_progress):
             if not is_done(place):
                 if not resume and saved.steps(place):
-                    raise InputError(_unfinished(place))
+                    raise InputError(unfinished(place))
                 _train(recipe, base, parent, place, below)
     problems = checkpoint.verify(place)
     if problems:
@@ -129,13 +135,19 @@ def _spec(recipe: Recipe, base: Built | None, place: Path) -> str:
     return f"{'reward' if recipe.keys.kind == 'reward' else 'hf'}/{loaded}"
 
 
-def _unfinished(place: Path) -> str:
+def unfinished(place: Path) -> str:
+    """What is said where a training was broken off and nobody asked to go on."""
     at = checkpoint.read(saved.steps(place)[-1]).progress
     return f"{place} holds an unfinished training at {at}; go on with --resume, or delete the folder"
 
 
+def lacking_libraries() -> list[str]:
+    """What of the training extra is not installed."""
+    return [name for name in NEEDED if find_spec(name) is None]
+
+
 def _require_libraries(recipe: Recipe) -> None:
-    lacking = [name for name in NEEDED if find_spec(name) is None]
+    lacking = lacking_libraries()
     if lacking:
         raise HarnessError(
             f"{recipe.path}: training needs {', '.join(lacking)}; install the extra: pip install 'judge-harness[train]'"
@@ -143,7 +155,7 @@ def _require_libraries(recipe: Recipe) -> None:
 
 
 @contextlib.contextmanager
-def _alone(place: Path, name: str, on_progress: OnProgress) -> Iterator[None]:
+def alone(place: Path, name: str, on_progress: OnProgress) -> Iterator[None]:
     """Hold the kernel's lock on a checkpoint's place, which ends with the process however it ends."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -200,7 +212,7 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
         look=look,
     )
     try:
-        with _logging(place / "logs"):
+        with logging(place / "logs"):
             stand, history = train(task)
         history.write(place / HISTORY)
         kept = stand.weights_step
@@ -214,7 +226,7 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
 
 
 @contextlib.contextmanager
-def _logging(folder: Path) -> Iterator[None]:
+def logging(folder: Path) -> Iterator[None]:
     """Have TensorBoard's log in this folder; transformers takes it from the environment alone."""
     before = os.environ.get("TENSORBOARD_LOGGING_DIR")
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(folder)

@@ -1,4 +1,4 @@
-"""Puts the model being trained through a suite, in this process, against the suite's baseline: win rate while training.
+"""Puts the model being trained through a suite, in this process: a win rate, a score or a loss while training.
 
 Each look is a whole run in the checkpoint's folder (evaluations/step-N), with judgments and reports like any other. It
 draws from no generator of the training's, so looking changes no weight.
@@ -14,17 +14,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness import folder
 from harness import suite as suites
 from harness.errors import InputError, RunStopped
-from harness.launch import Options, carry_out, conclude, plan_job
+from harness.folder import MANIFEST
+from harness.launch import Options
 from harness.models.huggingface import LocalContestant
-from harness.models.meter import Meter
 from harness.models.spec import Spec, parse
-from harness.progress import Silent
 from harness.suite import Suite
 from harness.workshop import Given
-from train.keys import EvaluateKeys
+from train import gauges
+from train.gauges import Trained
+from train.keys import SUITE_METRICS, EvaluateKeys
 from train.notary import Built as Base
 from train.recipe import Recipe, load
 from train.watched import Figures
@@ -41,23 +41,11 @@ def looks(recipe: Recipe, base: Base | None, place: Path, build: Built, say: Cal
     The recipe's base is the baseline where neither recipe nor suite names one. Raises InputError where the suite cannot
     be used.
     """
-    keys, path = recipe.keys.evaluate, recipe.suite()
-    assert keys is not None and path is not None
-    suite = _greedy(suites.load(path), keys)
-    here = recipe.path.resolve().parent
-    judges = tuple(_absolute(text, here) for text in keys.judges) or suite.judges
-    baseline = _absolute(keys.baseline, here) if keys.baseline else suite.baseline or (base.spec if base else None)
-    if baseline is None:
-        raise InputError("evaluate: neither the recipe nor its suite names a baseline; add 'evaluate.baseline'")
-    suite = replace(suite, baseline=baseline, judges=judges)
-    steered = recipe.keys.early_stopping is not None and recipe.keys.early_stopping.metric == "win_rate"
-    named = [parse(baseline, role="baseline", folder=suite.folder)]
-    named += [parse(text, role="judge", folder=suite.folder) for text in judges]
-    # Built before the training begins, not in the middle of it.
-    made = {spec.path: build(spec.path) for spec in named if spec.kind == "recipe"}
-
-    def resolve(spec: Spec) -> Spec:
-        return replace(spec, **_of_text(made[spec.path])) if spec.kind == "recipe" else spec
+    keys = recipe.keys.evaluate
+    assert keys is not None
+    suite, resolve = _settled(recipe, base, build)
+    metric = SUITE_METRICS[suite.kind]
+    steered = recipe.keys.early_stopping is not None and recipe.keys.early_stopping.metric == metric
 
     def look(whole: bool, trainer: Any, step: int) -> Figures:
         import torch
@@ -69,26 +57,60 @@ def looks(recipe: Recipe, base: Base | None, place: Path, build: Built, say: Cal
         shutil.rmtree(out, ignore_errors=True)
         options = Options(candidate=f"hf/{place}", limit=None if whole else keys.limit)
         with torch.random.fork_rng():
-            trained = _contestant(trainer, suite, base, place, step)
-            figures, leaked = _run(suite, options, resolve, trained, out)
+            seen = gauges.look(suite, options, resolve, _trained(trainer, suite, base, place, step), out)
         where = "what is kept" if whole else f"step {step}"
-        if not figures:
-            lost = f"{where}: no judge of the suite counts, so there is no win rate ({out})"
+        if not seen.figures:
+            lost = f"{where}: {_NOTHING[suite.kind]} ({out})"
             if steered:
                 raise RunStopped(f"{lost}, and training is steered by it; look at the run's report")
             say(lost)
             return {}
-        say(_told(where, figures, len(suite.prompts)) + leaked)
-        return figures
+        leaked = f"; {seen.leaked} of them stand in training data" if seen.leaked else ""
+        say(gauges.told(where, suite.kind, seen.figures, len(suite.prompts)) + leaked)
+        return seen.figures
 
     return look
 
 
+_NOTHING = {
+    "pairwise": "no judge of the suite counts, so there is no win rate",
+    "score": "the suite's judge scored no prompt, so there is no score",
+    "perplexity": "no document of the suite has a loss",
+}
+
+
+def _settled(recipe: Recipe, base: Base | None, build: Built) -> tuple[Suite, Callable[[Spec], Spec]]:
+    """The suite as training asks it, with its judges and baseline, and what turns their recipes into checkpoints.
+
+    These are built here: before the training begins, not in the middle of it.
+    """
+    keys, path = recipe.keys.evaluate, recipe.suite()
+    assert keys is not None and path is not None
+    suite = suites.load(path)
+    here = recipe.path.resolve().parent
+    judges = tuple(_absolute(text, here) for text in keys.judges) or suite.judges
+    baseline = _absolute(keys.baseline, here) if keys.baseline else suite.baseline or (base.spec if base else None)
+    if baseline is None and suite.kind == "pairwise":
+        raise InputError("evaluate: neither the recipe nor its suite names a baseline; add 'evaluate.baseline'")
+    suite = replace(_greedy(suite, keys), baseline=baseline, judges=judges)
+    named = [parse(text, role="judge", folder=suite.folder) for text in judges]
+    if baseline is not None and not (suite.folder / baseline / MANIFEST).is_file():
+        named.append(parse(baseline, role="baseline", folder=suite.folder))
+    made = {spec.path: build(spec.path) for spec in named if spec.kind == "recipe"}
+
+    def resolve(spec: Spec) -> Spec:
+        return replace(spec, **_of_text(made[spec.path])) if spec.kind == "recipe" else spec
+
+    return suite, resolve
+
+
 def _absolute(text: str, folder: Path) -> str:
-    """A spec whose local paths no longer depend on where it is written."""
+    """A spec, or an earlier run's folder, whose local paths no longer depend on where it is written."""
     kind, slash, rest = text.partition("/")
     if kind in ("recipe", "recorded"):
         return f"{kind}/{(folder / rest).resolve()}"
+    if (folder / text / MANIFEST).is_file():
+        return str((folder / text).resolve())
     if kind not in ("hf", "reward") or not slash:
         return text
     parts = [str((folder / part).resolve()) if (folder / part).exists() else part for part in rest.split("+")]
@@ -97,6 +119,8 @@ def _absolute(text: str, folder: Path) -> str:
 
 def _greedy(suite: Suite, keys: EvaluateKeys) -> Suite:
     """The suite with the recipe's temperature and one generation a prompt, whatever its prompts say."""
+    if suite.kind == "perplexity":
+        return suite
     prompts = tuple(
         replace(prompt, repeats=1, sampling={**prompt.sampling, "temperature": keys.temperature})
         for prompt in suite.prompts
@@ -110,7 +134,7 @@ def _of_text(text: str) -> Mapping[str, Any]:
     return {"kind": kind, "rest": rest, "folder": Path()}
 
 
-def _contestant(trainer: Any, suite: Suite, base: Base | None, place: Path, step: int) -> Given:
+def _trained(trainer: Any, suite: Suite, base: Base | None, place: Path, step: int) -> Trained:
     """The model in the trainer's hands, adapter on, known by the bytes of its weights and its base."""
     model = trainer.accelerator.unwrap_model(trainer.model)
     tokenizer = copy.copy(trainer.processing_class)
@@ -122,49 +146,13 @@ def _contestant(trainer: Any, suite: Suite, base: Base | None, place: Path, step
             digest.update(weight.detach().float().cpu().contiguous().numpy().tobytes())
     contestant = LocalContestant.of(model, tokenizer, fingerprint=digest.hexdigest(), seed=suite.seed)
     adapted = hasattr(model, "peft_config") and base is not None
-    return Given(
+    given = Given(
         contestant=contestant,
         fingerprint=digest.hexdigest(),
         folders=(base.folder, place) if adapted and base else (place, None),
         standing=f"unfinished training: this is the model at step {step} of {trainer.state.max_steps}",
     )
-
-
-def _run(
-    suite: Suite, options: Options, resolve: Callable[[Spec], Spec], trained: Given, out: Path
-) -> tuple[Figures, str]:
-    """Run the suite into a folder of its own: its win rate with its interval, and what leaked, in words.
-
-    No figures where no judge counts.
-    """
-    meter = Meter()
-    job, cast, manifest, workshop = plan_job(
-        suite, options, resolve, meter=meter, say=lambda _: None, given={"candidate": trained}
-    )
-    with folder.create(out, manifest) as path:
-        report, stopped = conclude(path, manifest, carry_out(job, cast, workshop, path, Silent()))
-    if stopped is not None:
-        raise stopped
-    summary = report.summary.as_json()
-    counting = report.summary.counting
-    result = summary.get("panel") or (summary["judges"][counting[0]] if counting else None)
-    if result is None or result["win_rate"] is None:
-        return {}, ""
-    low, high = result["ci"] or (0.0, 1.0)
-    ids = (summary.get("leakage") or {}).get("ids", ())
-    leaked = f"; {len(ids)} of them stand in training data" if ids else ""
-    figures = {"win_rate": result["win_rate"], "win_rate_low": low, "win_rate_high": high, "win_rate_n": result["n"]}
-    return figures, leaked
-
-
-def _told(what: str, figures: Figures, of: int) -> str:
-    """A look in words, with how much of the suite it saw and how wide its interval is."""
-    low, high, n = (figures[f"win_rate_{name}"] for name in ("low", "high", "n"))
-    seen = f"all {of} prompts" if n == of else f"{n:.0f} of {of} prompts"
-    return (
-        f"{what}: win rate {figures['win_rate']:.0%} over {seen} "
-        f"(95 % {low:.0%} to {high:.0%}: {(high - low) * 50:.0f} points either way)"
-    )
+    return Trained(model=model, tokenizer=tokenizer, given=given)
 
 
 def built_by(build: Callable[[Recipe], str]) -> Built:

@@ -20,6 +20,12 @@ Made = Annotated[str, Field(pattern=r"^(recipe|hf)/.+$")]
 Generator = Literal["kitchen_corpus", "kitchen_requests", "kitchen_chores", "kitchen_preferences"]
 Column = Literal["messages", "prompt", "response", "text", "chosen", "rejected"]
 Logger = Literal["tensorboard", "wandb", "mlflow"]
+SUITE_METRICS: Mapping[str, Literal["win_rate", "score", "suite_loss"]] = {
+    "pairwise": "win_rate",
+    "score": "score",
+    "perplexity": "suite_loss",
+}
+"""What a suite of each kind measures while a model is trained."""
 SUM = 1e-6
 """How far ratios may add up to something else than 1."""
 
@@ -226,7 +232,10 @@ class SaveKeys(Keys):
 
 
 class EvaluateKeys(Keys):
-    """A pairwise suite that the model being trained is put through, against the suite's baseline.
+    """A suite that the model being trained is put through.
+
+    A pairwise one gives its win rate against the baseline, a score suite its mean score by one judge, a perplexity
+    suite its loss on documents.
 
     `every` so many steps, a multiple of the saved ones (every one of those by default). `limit` draws that many prompts
     by category; at the end the whole suite is asked. Greedy unless `temperature` says otherwise.
@@ -243,7 +252,7 @@ class EvaluateKeys(Keys):
 class StoppingKeys(Keys):
     """Stop where `metric` has not improved by more than `min_difference` for `patience` looks; the best is put back."""
 
-    metric: Literal["validation_loss", "win_rate"] = "validation_loss"
+    metric: Literal["validation_loss", "win_rate", "score", "suite_loss"] = "validation_loss"
     patience: Count
     min_difference: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
 
@@ -268,14 +277,16 @@ class RecipeKeys(Keys):
         stopping = self.early_stopping
         if stopping and stopping.metric == "validation_loss" and self.data.validation is None:
             raise ValueError("'early_stopping' on the validation loss needs 'data.validation'")
-        if stopping and stopping.metric == "win_rate" and self.evaluate is None:
-            raise ValueError("'early_stopping' on the win rate needs 'evaluate'")
+        of_suite = stopping.metric if stopping and stopping.metric != "validation_loss" else None
+        if of_suite and self.evaluate is None:
+            raise ValueError(f"'early_stopping' on the {of_suite.replace('_', ' ')} needs 'evaluate'")
         if self.data.curriculum and self.training.steps is not None:
             raise ValueError("'data.curriculum' lays out whole epochs; give 'training.epochs', not 'steps'")
         if self.data.curriculum and (self.training.group_by_length or self.training.packing):
             raise ValueError("'data.curriculum' keeps its order; leave out 'group_by_length' and 'packing'")
-        if stopping and stopping.metric == "win_rate" and self.evaluate and self.evaluate.every:
-            raise ValueError("'early_stopping' on the win rate looks at every saved step; leave out 'evaluate.every'")
+        if of_suite and self.evaluate and self.evaluate.every:
+            said = of_suite.replace("_", " ")
+            raise ValueError(f"'early_stopping' on the {said} looks at every saved step; leave out 'evaluate.every'")
         every, looks = self.save.every, self.evaluate.every if self.evaluate else None
         if looks and (every is None or looks % every):
             raise ValueError("'evaluate.every' must be a multiple of 'save.every'; give both")

@@ -6,16 +6,15 @@ stops it (memory, a full disk, a loss that is no number) is said in a sentence; 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
-from harness.errors import InputError, Problem, RunStopped
+from harness.errors import InputError
 from train import saved
 from train.arguments import arguments, fits, of_kind, passes, save_every, steps
+from train.around import carry_out, in_words, silence
 from train.data import TrainingData, counted, require_as_planned
 from train.examples import Example
 from train.keys import AnyKeys, DpoKeys, RewardKeys, SftKeys
@@ -53,7 +52,10 @@ class Task:
 
 def train(task: Task) -> tuple[Stand, History]:
     """Carry out a task; the final weights stand in its folder then. Raises InputError or RunStopped."""
-    with steady(task.keys.seed, task.keys.threads, exact=task.run.device == "cpu"), _in_words(task):
+    with (
+        steady(task.keys.seed, task.keys.threads, exact=task.run.device == "cpu"),
+        in_words(task.place, task.run.device, task.keys.training, task.resume),
+    ):
         start = opened(task.keys, task.run, task.base, task.parent, task.data.rows)
         fits(task.keys, start.model)
         trainer, used = _trainer(task, start)
@@ -65,7 +67,7 @@ def _trained(task: Task, trainer: Any) -> tuple[Stand, History]:
     history: History = trainer.history
     if task.resume is None and task.data.validation:
         trainer.evaluate()
-    _carry_out(trainer, task.resume)
+    carry_out(trainer, task.resume)
     state, last = trainer.state, trainer.state.global_step
     here = stand(state, passes(task.keys, len(trainer.get_train_dataloader())), history)
     if last < state.max_steps:
@@ -83,19 +85,6 @@ def _trained(task: Task, trainer: Any) -> tuple[Stand, History]:
         here = replace(here, metrics={**here.metrics, **whole})
     save(trainer.accelerator.unwrap_model(trainer.model), trainer.processing_class, task.place)
     return here, history
-
-
-def _carry_out(trainer: Any, resume: Path | None) -> None:
-    """Train, from a saved step on where one is given; one that was the last is opened, for `train` would add a step."""
-    from transformers import TrainerState
-
-    if resume is not None:
-        state = TrainerState.load_from_json(str(resume / "trainer_state.json"))
-        if state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
-            trainer.state = state
-            trainer._load_from_checkpoint(str(resume))
-            return
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
 
 
 def _why(keys: AnyKeys) -> str | None:
@@ -144,7 +133,7 @@ def _trainer(task: Task, start: Opened) -> tuple[Any, Used]:
     except ValueError as error:
         raise InputError(_refused(error)) from None
     trainer.history = history
-    _silence(trainer)
+    silence(trainer)
     _got_all(trainer, len(rows), keys)
     return trainer, used
 
@@ -240,58 +229,8 @@ def _callbacks(task: Task, history: History) -> list[Any]:
     return [kept, EarlyStoppingCallback(stopping.patience, stopping.min_difference)]
 
 
-def _silence(trainer: Any) -> None:
-    from transformers import PrinterCallback
-
-    # It prints every log line to standard output, which is the figures' alone.
-    trainer.remove_callback(PrinterCallback)
-
-
 def _got_all(trainer: Any, rows: int, keys: AnyKeys) -> None:
     """Raise InputError where the trainer's own preparation lost examples or made another number of steps of them."""
     held = trainer.train_dataset
     got = sum(len(each) for each in held["seq_lengths"]) if keys.training.packing else len(held)
     require_as_planned({"the trainer": rows}, {"the trainer": got}, keys.name)
-
-
-@contextlib.contextmanager
-def _in_words(task: Task) -> Iterator[None]:
-    """Turns what machines raise into one sentence that says what to change."""
-    import torch
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise RunStopped(_memory(task)) from None
-    except UnpicklingError:
-        what = "its resume state holds more than numbers and is not read; delete this folder, the step before it serves"
-        raise InputError([Problem(path=str(task.resume), what=what)]) from None
-    except (OSError, SafetensorError, RuntimeError) as error:
-        text = " ".join(str(error).split())[:200]
-        if "allocate memory" in text or "out of memory" in text:
-            raise RunStopped(_memory(task)) from None
-        if any(sign in text.lower() for sign in _NO_ROOM):
-            raise RunStopped(f"{task.place}: cannot be written: {text}; free some room; {_kept(task)}") from None
-        if isinstance(error, OSError | SafetensorError):
-            raise RunStopped(f"{task.place}: a file fails: {text}; {_kept(task)}") from None
-        raise
-
-
-_NO_ROOM = ("no space left", "file too large", "disk quota", "write", "iostream", "inline_container")
-"""What a full disk is called by the system, safetensors and torch."""
-
-
-def _memory(task: Task) -> str:
-    plan = task.keys.training
-    smaller = f"lower training.batch_size from {plan.batch_size} (and raise training.accumulation)"
-    if plan.batch_size == 1:
-        smaller = f"lower training.max_length from {plan.max_length}"
-    more = "" if plan.gradient_checkpointing else ", or set training.gradient_checkpointing: true"
-    # Another batch size is another recipe, which begins anew.
-    return f"{task.run.device} is out of memory; {smaller}{more}, and begin anew; {_kept(task)}"
-
-
-def _kept(task: Task) -> str:
-    last = [saved.step_of(folder) for folder in saved.steps(task.place)][-1:]
-    return f"step {last[0]} is kept, --resume goes on from it" if last else "no step was saved before"

@@ -37,4 +37,4 @@ def plot(rows: Sequence[Row], title: str, kept: int | None, file: Path) -> None:
 
 
 def _tokens(rows: Sequence[Row]) -> bool:
-    return not any("reward_accuracy" in row or "train_accuracy" in row for row in rows)
+    return not any({"reward_accuracy", "train_accuracy", "validation_accuracy"} & row.keys() for row in rows)

@@ -6,6 +6,7 @@ their lines, all at once. Reading one imports no torch.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,10 +21,12 @@ from pydantic import ValidationError
 from harness import suite as suites
 from harness.errors import InputError, Problem
 from harness.yamlfile import LineOf, describe, load_yaml
-from train.keys import KINDS, AnyKeys, SourceKeys, TunedKeys
+from train.keys import KINDS, SUITE_METRICS, AnyKeys, SourceKeys, TunedKeys
 
 _WORLD = Path(__file__).parent / "kitchen"
 _OPTION = "--set"
+ENCODER = "encoder"
+"""The kind of recipes that `train.encoder` reads."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,17 +66,19 @@ def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
     values = changed(values, changes)
     kind = values.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        what = f"unknown kind {kind!r} of recipe; use one of: {', '.join(KINDS)}"
-        raise InputError([_problem(what, ["kind"], path, line_of, changes)])
+        what = f"unknown kind {kind!r} of recipe; use one of: {', '.join((*KINDS, ENCODER))}"
+        if kind == ENCODER:
+            what = "an encoder's recipe makes no language model; name a recipe of another kind here"
+        raise InputError([problem(what, ["kind"], path, line_of, changes)])
     keys_type = KINDS[kind]
     try:
         recipe = Recipe(path=path, keys=keys_type.model_validate(values))
     except ValidationError as error:
         known = tuple(keys_type.model_fields)
         raise InputError(
-            [_problem(describe(dict(item), known), item["loc"], path, line_of, changes) for item in error.errors()]
+            [problem(describe(dict(item), known), item["loc"], path, line_of, changes) for item in error.errors()]
         ) from None
-    problems = [_problem(what, where, path, line_of, changes) for where, what in _missing(recipe)]
+    problems = [problem(what, where, path, line_of, changes) for where, what in _missing(recipe)]
     if problems:
         raise InputError(problems)
     return recipe
@@ -106,7 +111,7 @@ def _place(values: dict[str, Any], steps: Sequence[str], value: Any, change: str
     inner[last] = value
 
 
-def _problem(what: str, where: Sequence[int | str], path: Path, line_of: LineOf, changes: Sequence[str]) -> Problem:
+def problem(what: str, where: Sequence[int | str], path: Path, line_of: LineOf, changes: Sequence[str]) -> Problem:
     """A problem with its line, or with the --set that the value came by."""
     name = ".".join(map(str, where))
     keys = {change.partition("=")[0]: change for change in changes}
@@ -140,9 +145,38 @@ def _missing(recipe: Recipe) -> Iterator[tuple[tuple[int | str, ...], str]]:
         if not recipe.file(given).is_file():
             yield where, f"there is no file {given!r}; check the path"
     try:
-        recipe.suite()
+        suite = recipe.suite()
     except InputError as error:
         yield ("evaluate", "suite"), f"evaluate.suite: {error!s}"
+        return
+    # What is wrong inside a suite is said with its own lines, when it is read to be asked.
+    with contextlib.suppress(InputError):
+        yield from _unfit(recipe, suites.load(suite)) if suite is not None else ()
+
+
+def _unfit(recipe: Recipe, suite: suites.Suite) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """Why a suite cannot be asked while training, or not steer it: where that stands in the recipe, and what to say."""
+    evaluate, stopping = recipe.keys.evaluate, recipe.keys.early_stopping
+    assert evaluate is not None
+    metric = SUITE_METRICS.get(suite.kind)
+    if metric is None:
+        kinds = ", ".join(SUITE_METRICS)
+        what = (
+            f"evaluate.suite: {suite.name!r} is of kind {suite.kind!r}, which is not asked while training; use {kinds}"
+        )
+        yield ("evaluate", "suite"), what
+        return
+    judges = evaluate.judges or suite.judges
+    if suite.kind == "perplexity" and evaluate.judges:
+        yield ("evaluate", "judges"), "evaluate.judges: nobody judges a perplexity suite; leave them out"
+    if suite.kind != "perplexity" and not judges:
+        yield ("evaluate", "suite"), f"evaluate.judges: neither the recipe nor {suite.name!r} names a judge; add one"
+    if suite.kind == "score" and len(judges) > 1:
+        what = f"evaluate.judges: one judge's score is followed while training, found {len(judges)}; name one"
+        yield ("evaluate", "judges" if evaluate.judges else "suite"), what
+    if stopping is not None and stopping.metric not in ("validation_loss", metric):
+        what = f"early_stopping.metric: {stopping.metric!r} is not what {suite.name!r} measures; use {metric!r}"
+        yield ("early_stopping", "metric"), what
 
 
 def _without_places(recipe: Recipe) -> dict[str, Any]:

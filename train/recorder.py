@@ -6,11 +6,13 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from train import saved
+from train.keys import SUITE_METRICS
 from train.outcome import Passes, Row, Stand
 
+_PARTS = ("", "_low", "_high", "_n", "_change", "_change_low", "_change_high")
 NAMES = {
     "loss": "loss",
     "learning_rate": "learning_rate",
@@ -20,10 +22,8 @@ NAMES = {
     "eval_loss": "validation_loss",
     "eval_perplexity": "perplexity",
     "eval_tokens": "validation_tokens",
-    "eval_win_rate": "win_rate",
-    "eval_win_rate_low": "win_rate_low",
-    "eval_win_rate_high": "win_rate_high",
-    "eval_win_rate_n": "win_rate_n",
+    **{f"eval_{metric}{part}": f"{metric}{part}" for metric in SUITE_METRICS.values() for part in _PARTS},
+    "eval_suite_perplexity": "suite_perplexity",
     "rewards/accuracies": "reward_accuracy",
     "rewards/margins": "reward_margin",
     "eval_rewards/accuracies": "validation_accuracy",
@@ -41,18 +41,22 @@ class History:
         self.rows = rows or []
 
     @classmethod
-    def read(cls, file: Path) -> History:
+    def read(cls, file: Path) -> Self:
         """The history in a step's folder."""
         return cls(json.loads(file.read_text(encoding="utf-8")))
 
     def add(self, step: int, epoch: float, logs: Mapping[str, Any]) -> None:
         """Take in the figures that were logged at a step."""
-        known = {NAMES[name]: float(value) for name, value in logs.items() if name in NAMES}
+        known = {name: float(value) for name, value in self.named(logs).items()}
         if not known:
             return
         if not self.rows or self.rows[-1]["step"] != step:
             self.rows.append({"step": step, "epoch": round(epoch, 6)})
         self.rows[-1].update(known)
+
+    def named(self, logs: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The logged figures that are kept, under our names."""
+        return {NAMES[name]: value for name, value in logs.items() if name in NAMES}
 
     def at(self, step: int) -> dict[str, float]:
         """The figures of a step, and the losses before training as …_before."""

@@ -15,6 +15,7 @@ from harness.errors import InputError, Problem
 from harness.models.meter import Meter
 from harness.progress import showing
 from train import data, saved
+from train.anyrecipe import is_encoders
 from train.arguments import passes, save_every, setting, steps
 from train.build import Yard, built, is_done
 from train.keys import AnyKeys, PretrainKeys
@@ -23,6 +24,10 @@ from train.recipe import Recipe, load, sources
 
 def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool) -> int:
     """Train what a recipe says, the base first; print the spec of what came out. Exit code 0; raises for the others."""
+    if is_encoders(path, changes):
+        from train.encoder import verb
+
+        return verb.train(path, changes, checkpoints=checkpoints, resume=resume)
     recipe = load(path, changes)
     _known(recipe, checkpoints, resume=resume)
     with showing(Meter()) as progress:
@@ -41,6 +46,10 @@ def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool
 
 def dry_run(path: Path, changes: Sequence[str]) -> int:
     """Print what a recipe would train on and how; nothing is built or loaded but its data."""
+    if is_encoders(path, changes):
+        from train.encoder import verb
+
+        return verb.dry_run(path, changes)
     recipe = load(path, changes)
     keys = recipe.keys
     run, examples = setting(keys), data.load(recipe)

@@ -56,13 +56,7 @@ class Watched(Trainer):  # type: ignore[misc]
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """A micro-batch. Raises RunStopped where its loss is not a finite number; the optimizer has not moved then."""
-        loss = super().training_step(*args, **kwargs)
-        if not loss.isfinite():
-            raise RunStopped(
-                f"step {self.state.global_step + 1}: the loss is {float(loss)}; the saved steps before it are kept; "
-                "lower training.learning_rate or training.max_grad_norm, or look at the data"
-            )
-        return loss
+        return finite_step(super().training_step(*args, **kwargs), self.state.global_step)
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Validation and suite figures of the model as it stands, logged under eval_…; measuring changes no weight."""
@@ -86,6 +80,16 @@ class Watched(Trainer):  # type: ignore[misc]
 
     def create_model_card(self, *_: Any, **__: Any) -> None:
         """Say nothing: the manifest does."""
+
+
+def finite_step(loss: Any, done: int) -> Any:
+    """A micro-batch's loss. Raises RunStopped where it is not a finite number; `done` counts the steps before it."""
+    if not loss.isfinite():
+        raise RunStopped(
+            f"step {done + 1}: the loss is {float(loss)}; the saved steps before it are kept; "
+            "lower training.learning_rate or training.max_grad_norm, or look at the data"
+        )
+    return loss
 
 
 class ByLength:
@@ -141,14 +145,7 @@ def validation(trainer: Any, *, pairs: bool) -> dict[str, float]:
 
 def save(model: Any, tokenizer: Any, into: Path) -> None:
     """Write an adapter, or a whole model with its tokenizer, as safetensors."""
-    import torch
-
-    broken = [name for name, weight in model.named_parameters() if weight.requires_grad and not _finite(weight, torch)]
-    if broken:
-        raise RunStopped(
-            f"{broken[0]} and {len(broken) - 1} more weights are no longer finite numbers; the saved steps before are "
-            "kept; lower training.learning_rate or training.max_grad_norm"
-        )
+    finite_weights(model)
     into.mkdir(parents=True, exist_ok=True)
     if hasattr(model, "peft_config"):
         # A card for the hub, which takes as long as the rest: the manifest says what it would.
@@ -160,8 +157,18 @@ def save(model: Any, tokenizer: Any, into: Path) -> None:
     tokenizer.save_pretrained(str(into))
 
 
-def _finite(weight: Any, torch: Any) -> bool:
-    return bool(torch.isfinite(weight).all())
+def finite_weights(model: Any) -> None:
+    """Raise RunStopped where a weight that is trained is not a finite number."""
+    import torch
+
+    broken = [
+        name for name, weight in model.named_parameters() if weight.requires_grad and not torch.isfinite(weight).all()
+    ]
+    if broken:
+        raise RunStopped(
+            f"{broken[0]} and {len(broken) - 1} more weights are no longer finite numbers; the saved steps before are "
+            "kept; lower training.learning_rate or training.max_grad_norm"
+        )
 
 
 def tidy(into: Path) -> None:

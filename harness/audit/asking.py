@@ -30,6 +30,7 @@ from harness.records import JudgmentRecord, ResponseRecord, read_lines
 from harness.rerun.noise import steady
 from harness.responding import answered_for_good, response_json
 from harness.run import UNANSWERED, Bench, Cast, judgment_json, texts_of
+from harness.toolong import failed
 from harness.workshop import Workshop
 from judges.controls import Texts
 from judges.types import Judge, Presentation, Ruling
@@ -189,7 +190,8 @@ class Session:
             presented = Presentation(prompt=shown.prompt, a=a, b=b)
             ruling = await judge.judge(presented, rng=rng, repeat=shown.repeat)
         except CallFailed as error:
-            ruling, more = Ruling(verdict=None, status="provider_error"), {**more, "error": str(error)}
+            status, why = failed(error)
+            ruling, more = Ruling(verdict=None, status=status), {**more, **why}
         cell = Cell(prompt=shown.prompt, repeat=shown.repeat, order=shown.order)
         return Heard(shown=shown, record=_record(judgment_json(judge.name, cell, ruling, *_sides(shown)) | more))
 

@@ -28,6 +28,7 @@ from harness.models.meter import Meter
 from harness.models.spec import Spec, parse
 from harness.plan import limited
 from harness.progress import Progress, showing
+from harness.responding import answered_for_good
 from harness.run import texts_of
 from harness.suite import Suite
 from judges.controls import BIASES
@@ -174,7 +175,8 @@ def _audit(wanted: Wanted, job: Job, session: Session, found: Found, manifest: M
     asked = len(session.put_to_judge(found.plan).shown) if found.plan is not None else None
     answered = texts_of(found.responses)
     lacking = 2 * len(prompts) - len(answered)
-    complete = found.stopped is None and asked == len(heard[own]) and not measured[own].missing and not lacking
+    open_ = 2 * len(prompts) - sum(map(answered_for_good, found.responses.values()))
+    complete = found.stopped is None and asked == len(heard[own]) and not measured[own].missing and not open_
     beside = {name: measured[name] for name in known}
     return Audit(
         judge=wanted.judge,

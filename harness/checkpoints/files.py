@@ -28,7 +28,9 @@ TOKENIZER_FILES = (
     "vocab.txt",
 )
 TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
-CONFIG_FILES = (ADAPTER_CONFIG, "config.json", "generation_config.json", WEIGHTS_INDEX)
+# What an encoder's heads are and what their outputs are called.
+HEADS = "heads.json"
+CONFIG_FILES = (ADAPTER_CONFIG, "config.json", "generation_config.json", HEADS, WEIGHTS_INDEX)
 
 # Where a checkpoint lay, and which release wrote it, changes no answer.
 PLACE_KEYS = frozenset({"_name_or_path", "name_or_path", "base_model_name_or_path"})

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-Kind = Literal["pretrain", "sft", "dpo", "reward"]
+Kind = Literal["pretrain", "sft", "dpo", "reward", "encoder"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from harness import checkpoint
 from harness.checkpoints.files import is_adapter
-from harness.checkpoints.keeping import Rule, figure, rule, surplus
+from harness.checkpoints.keeping import Rule, figure, missing, rule, surplus
 from harness.checkpoints.shelf import Saved, Training, held, training, trainings
 from harness.checkpoints.sizes import freed, in_words
 from harness.errors import InputError, RunStopped
@@ -80,9 +80,20 @@ def planned(found: Sequence[Training], wanted: Rule) -> Plan:
                 plan.notes.append(f"{_named(path)}: no manifest of ours; left alone")
         steps = [saved for saved in one.steps if not saved.path.is_symlink()]
         plan.notes += [f"{_named(saved.path)}: is a link; left alone" for saved in one.steps if saved not in steps]
-        if wanted.which == "last" or _comparable(one, steps, wanted, plan):
+        if _can_choose(one, steps, wanted, plan):
             _choose(one, steps, wanted, plan)
     return plan
+
+
+def _can_choose(one: Training, steps: Sequence[Saved], wanted: Rule, plan: Plan) -> bool:
+    """Whether the rule says anything about a training; what is to be said of that."""
+    if wanted.which == "best":
+        return _comparable(one, steps, wanted, plan)
+    lacking = [str(step) for step in missing(one, wanted)]
+    if lacking:
+        there = listed([str(saved.step) for saved in one.steps]) or "none"
+        plan.notes.append(f"{one.path.name}: has no saved step {listed(lacking)}, only {there}; left alone")
+    return not lacking
 
 
 def _is_left(path: Path) -> bool:
@@ -151,7 +162,7 @@ def _comparable(one: Training, steps: Sequence[Saved], wanted: Rule, plan: Plan)
 
 
 def _reason(saved: Saved, wanted: Rule) -> str:
-    if wanted.which == "last":
+    if wanted.which != "best":
         return saved.manifest.progress
     value = figure(saved, wanted)
     return f"{wanted.metric} {value:.6g}" if value is not None else f"no {wanted.metric}"

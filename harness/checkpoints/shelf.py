@@ -29,6 +29,12 @@ class Saved:
     manifest: Manifest
     step: int | None = None
 
+    @property
+    def stands_at(self) -> int:
+        """The step that its weights are of."""
+        put_back = self.manifest.weights_step
+        return self.step if self.step is not None else self.manifest.steps_done if put_back is None else put_back
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Training:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import AllowMixed, Json
+from harness.commands.options import AllowMixed, CountingJudge, Json
 
 
 def check(
@@ -17,7 +17,8 @@ def check(
         typer.Option(metavar="OLD", help="What was there before; without it NEW's own baseline is."),
     ] = None,
     margin: Annotated[
-        float | None, typer.Option(help="The loss that is still acceptable must be smaller (0.03: 3 points).")
+        float | None,
+        typer.Option(help="The loss that is still acceptable must be smaller (0.03: 3 points; of grades 0.03)."),
     ] = None,
     thresholds: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Margins, by category too, in a YAML file.")
@@ -27,6 +28,7 @@ def check(
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the result as Markdown for a pull request.")
     ] = None,
+    judge: CountingJudge = None,
     allow_mixed: AllowMixed = False,
     as_json: Json = False,
 ) -> None:
@@ -40,6 +42,7 @@ def check(
         file=thresholds,
         categories=categories,
         allow_mixed=allow_mixed,
+        judges=judge or (),
         outputs=verb.Outputs(as_json=as_json, junit=junit, markdown=markdown),
     )
     raise typer.Exit(code)

@@ -52,7 +52,9 @@ def checkpoints_verify(
 
 @app.command("prune")
 def checkpoints_prune(
-    keep: Annotated[str, typer.Option(help="What stays of each training: best:N or last:N saved steps.")],
+    keep: Annotated[
+        str, typer.Option(help="What stays of each training: best:N, last:N or step:N,N,… of its saved steps.")
+    ],
     folder: CheckpointsFolder = None,
     by: Annotated[
         str | None, typer.Option(help="The figure that says what is best (default: validation_loss).")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import AllowMixed, Json
+from harness.commands.options import AllowMixed, CountingJudge, Json
 
 
 def compare(
@@ -18,9 +18,11 @@ def compare(
     unpaired: Annotated[
         bool, typer.Option("--unpaired", help="Compare although the prompts differ: weaker, and said so.")
     ] = False,
+    judge: CountingJudge = None,
     as_json: Json = False,
 ) -> None:
     """Is B better than A on the same prompts? Several inputs are a family: each later one against the first."""
     from harness.contrast import verb
 
-    raise typer.Exit(verb.compare(inputs, allow_mixed=allow_mixed, unpaired=unpaired, as_json=as_json))
+    code = verb.compare(inputs, allow_mixed=allow_mixed, unpaired=unpaired, as_json=as_json, judges=judge or ())
+    raise typer.Exit(code)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harness.commands.checkpoints import checkpoints_folder
-from harness.commands.options import Concurrency, Json
+from harness.commands.options import Concurrency, Json, MaxCost
 
 if TYPE_CHECKING:
     from harness.models.spec import Spec
@@ -38,26 +38,29 @@ def curve_with(resolve: Resolve) -> Callable[..., Any]:
         limit: Annotated[int | None, typer.Option(min=1, help="Ask only N prompts, drawn by category.")] = None,
         seed: Annotated[int | None, typer.Option(help="The runs' seed (default: the suite's).")] = None,
         concurrency: Concurrency = 32,
+        max_cost: MaxCost = None,
         as_json: Json = False,
+        as_html: Annotated[bool, typer.Option("--html", help="Print one self-contained page on stdout.")] = False,
     ) -> None:
         """How does a score move over training, which saved step is worth keeping, and how sure is that?"""
         from harness.curve import verb
         from harness.errors import InputError
         from harness.launch import Options
 
+        wanted = verb.Wanted(as_json=as_json, as_html=as_html)
         if not suite:
-            given = {"--out": out, "--base": base, "--limit": limit, "--seed": seed}
+            given = {"--out": out, "--base": base, "--limit": limit, "--seed": seed, "--max-cost": max_cost}
             alone = [name for name, value in given.items() if value is not None]
             if alone:
                 raise InputError(f"{' and '.join(alone)} belong to evaluating checkpoints; name the --suite")
-            raise typer.Exit(verb.of_runs(paths, judges=judge or (), steps=step, as_json=as_json))
+            raise typer.Exit(verb.of_runs(paths, judges=judge or (), steps=step, wanted=wanted))
         if len(paths) > 1:
             raise InputError(f"--suite evaluates the steps of one training, found {len(paths)} paths; name its folder")
         if step is not None:
             raise InputError("--step names the steps of runs; saved checkpoints say their own, so leave it out")
         if out is None:
             raise InputError("evaluating needs a folder that it can go on in: add --out DIR")
-        options = Options(judges=tuple(judge or ()), limit=limit, seed=seed, concurrency=concurrency)
+        options = Options(judges=tuple(judge or ()), limit=limit, seed=seed, concurrency=concurrency, max_cost=max_cost)
         code = verb.of_checkpoints(
             paths[0],
             suite,
@@ -66,7 +69,7 @@ def curve_with(resolve: Resolve) -> Callable[..., Any]:
             base=base,
             shelf=checkpoints_folder(),
             resolve=resolve,
-            as_json=as_json,
+            wanted=wanted,
         )
         raise typer.Exit(code)
 

@@ -8,13 +8,17 @@ said where they do compare stands in `remarks`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import zip_longest
 from typing import Any
 
-from harness.contrast.measured import Named, Side, Yardstick
+from harness.contrast.grades import ends_of
+from harness.contrast.measured import Kind, Named, Side, Yardstick
 from harness.report.numerals import listed, one_line, plural
 
+UNPAIRED = "--unpaired compares the two without pairs"
 DESPITE = "--allow-mixed compares nevertheless and says so"
 NO_JUDGE = "no judge of it counts, so that it has no scores; judge it again"
+UNJUDGED: frozenset[Kind] = frozenset({"predictions", "losses"})
 
 
 def other_kind(a: Side, b: Side) -> str:
@@ -23,17 +27,24 @@ def other_kind(a: Side, b: Side) -> str:
 
 
 def _kind(side: Side) -> str:
-    return {"pairwise": "verdicts of a comparison", "scores": "scores", "predictions": "predictions"}[side.kind]
+    return "verdicts of a comparison" if side.kind == "pairwise" else side.kind
+
+
+def noun(side: Side) -> str:
+    """What a side's scores are of."""
+    return "document" if side.kind == "losses" else "prompt"
 
 
 def hopeless(a: Side, b: Side) -> list[str]:
     """Reasons that nothing lifts, each naming its side."""
     found = []
     for side in (a, b):
-        if side.kind != "predictions" and not side.facts.counting:
+        if side.kind not in UNJUDGED and not side.facts.counting:
             found.append(f"{side.path}: {NO_JUDGE}")
         elif not side.scores:
-            found.append(f"{side.path}: none of its {plural(side.total, 'prompt')} has a usable score")
+            found.append(f"{side.path}: none of its {plural(side.total, noun(side))} has a usable score")
+    if a.scale is not None and b.scale is not None and a.scale != b.scale:
+        found.append(f"grades on {ends_of(b.scale)} here and on {ends_of(a.scale)} in {a.path} have no difference")
     return found
 
 
@@ -43,11 +54,11 @@ def other_prompts(a: Side, b: Side) -> list[str]:
     only_a, only_b = _without(a.prompts, b.prompts), _without(b.prompts, a.prompts)
     if only_a or only_b:
         lacks = [
-            f"{len(ids)} of {plural(side.total, 'prompt')} of {side.path} ({few(ids)})"
+            f"{len(ids)} of {plural(side.total, noun(side))} of {side.path} ({few(ids)})"
             for side, ids in ((a, only_a), (b, only_b))
             if ids
         ]
-        found.append(f"the prompts differ: the other side does not have {' and '.join(lacks)}")
+        found.append(f"the {noun(a)}s differ: the other side does not have {' and '.join(lacks)}")
     for what, mine, theirs in (
         ("text", b.facts.texts, a.facts.texts),
         ("system message", b.facts.systems, a.facts.systems),
@@ -56,7 +67,7 @@ def other_prompts(a: Side, b: Side) -> list[str]:
         ids = changed(theirs or {}, mine or {})
         if ids:
             verb = "has" if len(ids) == 1 else "have"
-            found.append(f"{plural(len(ids), 'prompt')} ({few(ids)}) {verb} another {what} than in {a.path}")
+            found.append(f"{plural(len(ids), noun(a))} ({few(ids)}) {verb} another {what} than in {a.path}")
     return found
 
 
@@ -119,13 +130,15 @@ def _names(judges: Iterable[str]) -> str:
 
 def _templates(a: Side, b: Side) -> Iterator[str]:
     for judge in changed(a.facts.templates, b.facts.templates):
-        mine, other = b.facts.templates[judge], a.facts.templates[judge]
+        both = zip_longest(*(side.facts.templates[judge].split("+") for side in (b, a)), fillvalue="none")
+        mine, other = next((mine, other) for mine, other in both if mine != other)
         yield f"another version of {judge}'s template or weights (SHA-256 {mine[:12]} here, {other[:12]} in {a.path})"
 
 
 def _ways(a: Side, b: Side) -> Iterator[str]:
+    how = "measured" if a.kind == "losses" else "judged"
     for what in changed(a.facts.ways, b.facts.ways):
-        yield f"{what} judged otherwise: {b.facts.ways[what]} here, {a.facts.ways[what]} in {a.path}"
+        yield f"{what} {how} otherwise: {b.facts.ways[what]} here, {a.facts.ways[what]} in {a.path}"
 
 
 def _baselines(a: Side, b: Side) -> Iterator[str]:

@@ -47,7 +47,7 @@ class _Tested:
 def contrast(pair: Pair, *, seed: int = SEED) -> Contrast:
     """All that one comparison of two sides says; `seed` is of the resampling."""
     found = _tested(pair, pair.a, pair.b, seed)
-    a, b = _level(pair.side_a, pair.a), _level(pair.side_b, pair.b)
+    a, b = _level(pair, pair.side_a, pair.a), _level(pair, pair.side_b, pair.b)
     clusters = None
     if pair.difference is not None and pair.clusters is not None:
         clusters = clustered_difference(pair.difference, pair.clusters, bounds=_bounds(pair))
@@ -104,9 +104,9 @@ def _bounds(pair: Pair) -> tuple[float, float] | None:
     return low - high, high - low
 
 
-def _level(side: Side, scores: Array) -> Level:
+def _level(pair: Pair, side: Side, scores: Array) -> Level:
     if side.kind == "scores":
-        own = mean_difference(scores)
+        own = mean_difference(scores, bounds=pair.scale)
         return Level(n=own.n, mean=own.mean, ci=own.ci)
     level = level_of(mean_score(scores))
     if side.kind != "predictions":

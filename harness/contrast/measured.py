@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Literal
 
 from harness.decision import position_decides
+from harness.perplexity.records import LossRecord
 from harness.records import PredictionRecord
 
-Kind = Literal["pairwise", "scores", "predictions"]
+Kind = Literal["pairwise", "scores", "predictions", "losses"]
 Yardstick = Literal["checks", "references"]
 
 
@@ -33,9 +34,9 @@ class Facts:
     (canonical) are what judges hold answers against, and `reads` says which of the two the judges that count look at.
     `counting` are the judges that the scores rest on, `blind` those of them whose verdicts come of the slots,
     `leaked` the prompts that were found in training data, `stopped_early` says that not all were asked because the
-    question was decided before. `templates` is the hash of the template (or the weights) behind each judge that was
-    asked, `ways` how each judge that counts was asked and how a panel decides, `answers` a digest of the baseline's
-    responses by prompt. `settings` may differ and has to be said, and so do every prompt's `samplings` (the suite's
+    question was decided before. `templates` holds the hashes of template and weights behind each judge that was asked,
+    `ways` how each judge that counts was asked and how a panel decides, `answers` a digest of the baseline's responses
+    by prompt. `settings` may differ and has to be said, and so do every prompt's `samplings` (the suite's
     with its own on top) and `repeats`.
     """
 
@@ -75,8 +76,10 @@ class Side:
 
     pairwise: the prompt score in [0, 1] of the panel, or of the one judge that counts. predictions: 1 right, 0 wrong.
     scores: the mean over judges of the mean over turns of the mean over repeats, of prompts that every judge scored.
+    losses: the loss per token of a document, in nats; `losses` holds the records behind it.
     `scale` is the range of a score, None where the input does not say. `by_judge` holds every judge's own scores, also
-    of those that do not count. `clusters` holds the prompts that have a cluster.
+    of those that do not count. `clusters` holds the prompts that have a cluster. `against` are the scores of the
+    baseline that a score run graded beside its candidate, None where there is none, and `notes_against` are of these.
     """
 
     path: Path
@@ -88,8 +91,11 @@ class Side:
     clusters: Mapping[str, str] = field(default_factory=dict)
     scale: tuple[float, float] | None = None
     by_judge: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    against: Mapping[str, float] | None = None
     predictions: tuple[PredictionRecord, ...] = ()
+    losses: tuple[LossRecord, ...] = ()
     notes: tuple[str, ...] = ()
+    notes_against: tuple[str, ...] = ()
 
     @property
     def total(self) -> int:

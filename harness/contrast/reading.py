@@ -1,28 +1,36 @@
-"""From files to a `Side`: a run's folder, judgments, scores or predictions.
+"""From files to a `Side`: a run's folder, judgments, scores or predictions (grades: `graded`, losses: `losses`).
 
 Refuses a folder that holds no run, a run of a kind that cannot be compared, and a file with any broken line.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
 
 from harness.collect import Found, control_rights, find, is_complete, notes_of, panel_in
-from harness.contrast.measured import Facts, Named, Side, Yardstick
+from harness.contrast import graded, losses
+from harness.contrast.asked import (
+    checks_of,
+    chosen,
+    read_by,
+    references_of,
+    samples_shown,
+    shown,
+    slices_of,
+    templates_of,
+)
+from harness.contrast.graded import categories_of, clusters_of
+from harness.contrast.measured import Facts, Named, Side
 from harness.decision import control_counts, counting, is_blind
 from harness.errors import InputError, Problem
 from harness.figures import judge_result, panel_votes
 from harness.folder import read_manifest
 from harness.job import Job
 from harness.judging import MODELS as LANGUAGE_MODELS
-from harness.judging import template_of
 from harness.panel import MAJORITY, Panel
 from harness.records import (
     NAMES,
@@ -38,36 +46,30 @@ from harness.records import (
 )
 from harness.report.numerals import listed, plural
 from harness.run import UNANSWERED
-from harness.scoring.figures import graded_turns, prompt_scores
-from judges.types import MODES, Prompt, Sampling
+from judges.types import MODES
 
 Scores = dict[str, dict[str, float]]
-LARGEST = 1e12
-# What the judges of a kind are shown beside the answers: models the references, the rubric the checks.
-BOTH: frozenset[Yardstick] = frozenset({"checks", "references"})
-MODELS: frozenset[Yardstick] = frozenset({"references"})
-SHOWN: Mapping[str, frozenset[Yardstick]] = {
-    "anthropic": MODELS,
-    "control": frozenset(),
-    "hf": MODELS,
-    "openai": MODELS,
-    "reward": frozenset(),
-    "rubric": frozenset({"checks"}),
-}
 EARLY = "judges were asked only until it was decided (--stop-early): figures for a fixed number of prompts are too sure"
 
 
-def of_folder(path: Path) -> Side:
-    """The side that a run's folder holds. Raises InputError where it holds none that can be compared."""
+def of_folder(path: Path, judges: Sequence[str] = ()) -> Side:
+    """The side that a run's folder holds, by these judges alone where some are named.
+
+    Raises InputError where it holds none that can be compared, or such a judge is not there.
+    """
     suite = read_manifest(path)["suite"]
     kind = suite.get("kind", "pairwise") if isinstance(suite, dict) else "pairwise"
+    if kind == "score":
+        return graded.of_score_run(path, judges)
+    if kind == "perplexity":
+        return losses.of_loss_run(path, judges)
     if kind != "pairwise":
-        what = f"is a run of kind {kind!r}, which cannot be compared as a folder; give its scores or predictions file"
+        what = f"is a run of kind {kind!r}, which cannot be compared as a folder; give its predictions file"
         raise InputError([Problem(path=str(path), what=what)])
-    return of_run(path, find(path))
+    return of_run(path, find(path), judges)
 
 
-def of_file(path: Path) -> Side:
+def of_file(path: Path, judges: Sequence[str] = ()) -> Side:
     """The side of a judgments, scores or predictions file, told apart by the keys of its first line."""
     first = next((value for _, value in read_lines(path) if isinstance(value, dict)), None)
     kind = kind_of(first) if first is not None else PredictionRecord
@@ -77,30 +79,36 @@ def of_file(path: Path) -> Side:
         known = kind is not PromptRecord or {"prompt", "turns"} & {*(first or ())}
         what = f"holds {NAMES[kind]}" if known else f"holds nothing to compare (its first line has the keys {keys})"
         raise InputError([Problem(path=str(path), what=f"{what}; {WAY_OUT[PredictionRecord]}")])
-    return maker(path)
+    return maker(path, judges)
 
 
-def of_run(path: Path, found: Found) -> Side:
-    """The side of a pairwise run: its candidate against its baseline, prompt by prompt."""
+def of_run(path: Path, found: Found, judges: Sequence[str] = ()) -> Side:
+    """The side of a pairwise run: its candidate against its baseline, prompt by prompt, by these judges or by all."""
     # All of the suite's: what --stop-early never asked is missing here, for the other run may have asked it.
     prompts = found.job.suite.prompts
-    counts = control_counts(control_rights(found))
-    unusable = tuple(judge for judge in found.judges if judge in counts and not counts[judge].usable)
+    counts, names = control_counts(control_rights(found)), chosen(path, found.judges, judges)
+    unusable = tuple(judge for judge in names if judge in counts and not counts[judge].usable)
     ids = [prompt.id for prompt in prompts]
-    count = counting(found.judges, unusable, found.job.suite.panel_gold)
-    scored = _pairwise(found.judgments, ids, found.judges, count, panel_in(found))
+    count = counting(names, unusable, _gold(found, judges))
+    scored = _pairwise(found.judgments, ids, names, count, panel_in(found))
     return Side(
         path=path,
         kind="pairwise",
         prompts=tuple(ids),
         scores=scored.scores,
-        facts=_run_facts(found, unusable, scored.blind),
-        slices=_slices((prompt.id, [prompt.category]) for prompt in prompts),
+        facts=_run_facts(found, names, count, unusable, scored.blind),
+        slices=slices_of((prompt.id, [prompt.category]) for prompt in prompts),
         clusters={prompt.id: prompt.cluster for prompt in prompts if prompt.cluster is not None},
         scale=(0.0, 1.0),
         by_judge=scored.by_judge,
         notes=(*notes_of(found), *([EARLY] if found.stopped is not None else []), *_leaked(found)),
     )
+
+
+def _gold(found: Found, judges: Sequence[str]) -> str | None:
+    """The judge that weighs the others; it counts like any other where it is named alone."""
+    gold = found.job.suite.panel_gold
+    return None if [*judges] == [gold] else gold
 
 
 def _leaked(found: Found) -> list[str]:
@@ -110,26 +118,26 @@ def _leaked(found: Found) -> list[str]:
     return [f"{plural(len(finding.ids), 'prompt')} of it stood in training data ({listed(finding.ids, 3)})"]
 
 
-def _run_facts(found: Found, unusable: tuple[str, ...], blind: tuple[str, ...]) -> Facts:
+def _run_facts(
+    found: Found, names: Sequence[str], count: Sequence[str], unusable: tuple[str, ...], blind: tuple[str, ...]
+) -> Facts:
     job, prompts, known = found.job, found.job.suite.prompts, found.manifest.get("fingerprints", {})
-    count = counting(found.judges, unusable, job.suite.panel_gold)
-    asked = [spec.text for spec in job.judges if spec.kind != "recorded"]
-    templates = {name: known.get(f"template of {name}", known.get(name)) for name in asked}
-    named = _fields(job)
+    left_out = {*found.judges} - {*names}
+    specs = [spec for spec in job.judges if spec.text not in left_out]
     return Facts(
         suite=job.suite.name,
         texts={prompt.id: prompt.turns for prompt in prompts},
         systems={prompt.id: prompt.system or "" for prompt in prompts},
-        checks={prompt.id: _checks(prompt) for prompt in prompts},
-        references={prompt.id: (*prompt.reference, *_further(prompt, named)) for prompt in prompts},
-        reads=_reads(job, count),
-        judges=tuple(found.judges),
-        counting=count,
+        checks={prompt.id: checks_of(prompt) for prompt in prompts},
+        references=references_of(prompts, specs, kind="pairwise"),
+        reads=read_by(specs, count),
+        judges=tuple(names),
+        counting=tuple(count),
         unusable=unusable,
         blind=blind,
         leaked=found.leakage.ids if found.leakage is not None else (),
         stopped_early=found.stopped is not None and found.stopped.asked < found.stopped.prompts,
-        templates={name: str(value) for name, value in templates.items() if value is not None},
+        templates=templates_of(specs, known),
         ways=_ways(job, count),
         baseline=Named(spec=job.baseline.text, fingerprint=known.get("baseline")),
         candidate=Named(spec=job.candidate.text, fingerprint=known.get("candidate")),
@@ -137,37 +145,9 @@ def _run_facts(found: Found, unusable: tuple[str, ...], blind: tuple[str, ...]) 
         equivalence=job.suite.equivalence,
         complete=is_complete(found),
         settings=_settings(job),
-        samplings={prompt.id: _shown(job.sampling_of(prompt)) for prompt in prompts},
+        samplings={prompt.id: shown(job.sampling_of(prompt)) for prompt in prompts},
         repeats=job.repeats,
     )
-
-
-def _checks(prompt: Prompt) -> tuple[str, ...]:
-    """A prompt's checks as canonical JSON; their order and their readable names count for nothing."""
-    own = ({key: value for key, value in check.items() if key != "name"} for check in prompt.checks)
-    return tuple(sorted(json.dumps(check, sort_keys=True, ensure_ascii=False) for check in own))
-
-
-def _fields(job: Job) -> frozenset[str]:
-    """What the judges' templates name; a template that is gone shows in its hash."""
-    found: set[str] = set()
-    for spec in job.judges:
-        with contextlib.suppress(InputError, ValueError):
-            made = template_of(spec)
-            found |= made.fields if made is not None else set()
-    return frozenset(found)
-
-
-def _further(prompt: Prompt, named: frozenset[str]) -> Iterator[str]:
-    """The further keys of a prompt that a judge is shown, as canonical JSON."""
-    for key in sorted(prompt.extra.keys() & named):
-        yield json.dumps([key, prompt.extra[key]], sort_keys=True, ensure_ascii=False)
-
-
-def _reads(job: Job, count: Iterable[str]) -> frozenset[Yardstick]:
-    """What the judges that count hold answers against. What was judged elsewhere may have been shown everything."""
-    kinds = {spec.text: spec.kind for spec in job.judges}
-    return frozenset[Yardstick]().union(*(SHOWN.get(kinds.get(judge, ""), BOTH) for judge in count))
 
 
 def _answers(found: Found) -> dict[str, str]:
@@ -196,35 +176,31 @@ def _ways(job: Job, count: Sequence[str]) -> dict[str, str]:
 
 
 def _settings(job: Job) -> dict[str, str]:
-    repeats = sorted(set(job.repeats.values()))
     return {
         "orders": job.suite.orders,
-        "sampling": _shown(job.suite.sampling),
-        "judge sampling": _shown(job.suite.judge_sampling),
-        "samples a prompt": f"{repeats[0]}" if len(repeats) == 1 else f"{repeats[0]} to {repeats[-1]}",
+        "sampling": shown(job.suite.sampling),
+        "judge sampling": shown(job.suite.judge_sampling),
+        "samples a prompt": samples_shown(job.repeats),
     }
 
 
-def _shown(sampling: Sampling) -> str:
-    return ", ".join(f"{name} {value:.12g}" for name, value in sampling.given().items())
-
-
-def of_judgments(path: Path) -> Side:
+def of_judgments(path: Path, judges: Sequence[str] = ()) -> Side:
     """The side of a judgments file: its candidate against its baseline, whoever they are."""
     records = read(path, JudgmentRecord)
     ids = list(dict.fromkeys(record.id for record in records))
-    judges = tuple(sorted({record.judge for record in records}))
-    scored = _pairwise(records, ids, judges, counting(judges, ()))
+    names = chosen(path, sorted({record.judge for record in records}), judges)
+    count, rows = counting(names, ()), [record for record in records if record.judge in names]
+    scored = _pairwise(rows, ids, names, count)
     # A known-bias judge decides nothing, so what it lacks leaves nothing open.
-    open_ends = any(r.status in UNANSWERED for r in records if not r.judge.startswith("control/"))
+    open_ends = any(r.status in UNANSWERED for r in rows if not r.judge.startswith("control/"))
     return Side(
         path=path,
         kind="pairwise",
         prompts=tuple(ids),
         scores=scored.scores,
-        facts=Facts(judges=judges, counting=counting(judges, ()), blind=scored.blind, complete=not open_ends),
-        slices=_slices((name, [category]) for name, category in _categories(records).items()),
-        clusters=_clusters(records),
+        facts=Facts(judges=names, counting=count, blind=scored.blind, complete=not open_ends),
+        slices=slices_of((name, [category]) for name, category in categories_of(records).items()),
+        clusters=clusters_of(records),
         scale=(0.0, 1.0),
         by_judge=scored.by_judge,
     )
@@ -248,7 +224,8 @@ def _pairwise(
 ) -> _Scored:
     rows: dict[str, list[JudgmentRecord]] = {judge: [] for judge in judges}
     for record in records:
-        rows[record.judge].append(record)
+        if record.judge in rows:
+            rows[record.judge].append(record)
     results = {judge: judge_result(own, ids) for judge, own in rows.items()}
     by_judge = {judge: {name: score.score for name, score in own.items()} for judge, (_, own) in results.items()}
     blind = tuple(judge for judge in count if is_blind(results[judge][0]))
@@ -259,63 +236,10 @@ def _pairwise(
     return _Scored(by_judge=by_judge, scores=scores, blind=blind)
 
 
-def of_scores(path: Path) -> Side:
-    """The side of a scores file. A prompt that lacks a score of one judge, or of one turn, is missing.
-
-    A mean over what happens to be there would move with what is missing: judges and turns have levels of their own.
-    """
-    records = read(path, ScoreRecord)
-    _in_reach(path, records)
-    ids = list(dict.fromkeys(record.id for record in records))
-    judges = tuple(sorted({record.judge for record in records}))
-    by_judge = {judge: _judge_scores(judge, records) for judge in judges}
-    silent = tuple(judge for judge in judges if not by_judge[judge])
-    count = counting(judges, silent)
-    means = {
-        name: fmean(by_judge[judge][name] for judge in count)
-        for name in ids
-        if count and all(name in by_judge[judge] for judge in count)
-    }
-    return Side(
-        path=path,
-        kind="scores",
-        prompts=tuple(ids),
-        scores=means,
-        facts=Facts(
-            judges=judges,
-            counting=count,
-            unusable=silent,
-            complete=not any(r.status in UNANSWERED for r in records if not r.judge.startswith("control/")),
-        ),
-        slices=_slices((name, [category]) for name, category in _categories(records).items()),
-        clusters=_clusters(records),
-        by_judge=by_judge,
-        notes=tuple(f"{judge} gave no score at all and does not count" for judge in silent),
-    )
-
-
-def _in_reach(path: Path, records: Iterable[ScoreRecord]) -> None:
-    """Raise InputError on a score so large that sums of it mean nothing."""
-    problems = [
-        Problem(path=str(path), what=f"the score of {record.id!r} by {record.judge}, {record.score:g}, is no rating")
-        for record in records
-        if record.score is not None and abs(record.score) > LARGEST
-    ]
-    if problems:
-        raise InputError(problems)
-
-
-def _judge_scores(judge: str, records: Sequence[ScoreRecord]) -> dict[str, float]:
-    """One judge's score of every prompt whose every turn it scored: the mean over turns of the mean over repeats."""
-    counts: dict[str, int] = {}
-    for record in records:
-        counts[record.id] = max(counts.get(record.id, 1), record.turn)
-    own = [record for record in records if record.judge == judge]
-    return prompt_scores(own, graded_turns(own, counts))
-
-
-def of_predictions(path: Path) -> Side:
+def of_predictions(path: Path, judges: Sequence[str] = ()) -> Side:
     """The side of a predictions file: 1 where the prediction is the label, 0 elsewhere, also where there is none."""
+    if judges:
+        raise InputError([Problem(path=str(path), what="holds predictions, which no judge made; leave --judge out")])
     records = read(path, PredictionRecord)
     none = sum(record.prediction is None for record in records)
     said = f"{none} of {len(records)} prompts have no prediction (null); each counts as wrong"
@@ -325,40 +249,16 @@ def of_predictions(path: Path) -> Side:
         prompts=tuple(record.id for record in records),
         scores={record.id: float(record.prediction == record.label) for record in records},
         facts=Facts(labels={record.id: record.label for record in records}),
-        slices=_slices((record.id, record.slices or ()) for record in records),
-        clusters=_clusters(records),
+        slices=slices_of((record.id, record.slices or ()) for record in records),
+        clusters=clusters_of(records),
         scale=(0.0, 1.0),
         predictions=tuple(records),
         notes=(said,) if none else (),
     )
 
 
-def _categories(records: Iterable[JudgmentRecord | ScoreRecord]) -> dict[str, str | None]:
-    """Every prompt's category, the most frequent where its lines carry several."""
-    seen: dict[str, Counter[str]] = defaultdict(Counter)
-    for record in records:
-        if record.category is not None:
-            seen[record.id][record.category] += 1
-    return {name: min((-count, category) for category, count in counts.items())[1] for name, counts in seen.items()}
-
-
-def _clusters(records: Iterable[Record]) -> dict[str, str]:
-    """The cluster of every prompt that names one; `cluster` is an unknown, kept key in some files."""
-    named = ((record.id, getattr(record, "cluster", None)) for record in records)
-    return {name: str(cluster) for name, cluster in named if isinstance(cluster, str | int)}
-
-
-def _slices(pairs: Iterable[tuple[str, Iterable[str | None]]]) -> dict[str, tuple[str, ...]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for name, slices in pairs:
-        for one in dict.fromkeys(slices):
-            if one is not None:
-                found[one].append(name)
-    return {one: tuple(found[one]) for one in sorted(found)}
-
-
-READERS: Mapping[type[Record], Callable[[Path], Side]] = {
+READERS: Mapping[type[Record], Callable[[Path, Sequence[str]], Side]] = {
     JudgmentRecord: of_judgments,
-    ScoreRecord: of_scores,
+    ScoreRecord: graded.of_scores,
     PredictionRecord: of_predictions,
 }

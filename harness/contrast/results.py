@@ -16,7 +16,7 @@ from harness.stats.paired import Difference, McNemar
 from harness.stats.signflip import SignFlip, Wilcoxon
 
 Test = Literal["mcnemar", "permutation", "fisher", "welch"]
-KINDS = {"pairwise": "pairwise", "scores": "score", "predictions": "classify"}
+KINDS = {"pairwise": "pairwise", "scores": "score", "predictions": "classify", "losses": "perplexity"}
 SEED = 0
 # The few means that fewer prompts can resample to look more certain than they are.
 FEWEST_FOR_BOOTSTRAP = 10
@@ -150,6 +150,8 @@ class Contrast:
             if ranks is not None
             else None,
             "judges": {name: _part(part) | {"ci": _ends(part.difference.ci)} for name, part in self.judges.items()},
+            "scale": _ends(self.pair.scale),
+            "counting": list(self.pair.side_b.facts.counting),
         }
 
     def _side(self, name: Literal["a", "b"]) -> dict[str, Any]:

@@ -59,16 +59,16 @@ class Pair:
 
     @property
     def scale(self) -> tuple[float, float] | None:
-        """The range of a score, None where it is not known."""
-        return self.side_a.scale
+        """The range of a score, None where it is not known of both sides."""
+        return self.side_a.scale if self.side_a.scale == self.side_b.scale else None
 
 
-def load_side(path: Path) -> Side:
-    """One side from a run's folder, or a predictions, scores or judgments file.
+def load_side(path: Path, judges: Sequence[str] = ()) -> Side:
+    """One side from a run's folder, or a predictions, scores or judgments file, by these `judges` where any are named.
 
     Raises InputError with every problem of the input.
     """
-    return reading.of_folder(path) if path.is_dir() else reading.of_file(path)
+    return reading.of_folder(path, judges) if path.is_dir() else reading.of_file(path, judges)
 
 
 def matched(a: Side, b: Side, *, allow_mixed: bool = False, unpaired: bool = False) -> Pair:
@@ -81,12 +81,15 @@ def matched(a: Side, b: Side, *, allow_mixed: bool = False, unpaired: bool = Fal
         raise InputError([Problem(path=str(b.path), what=comparable.other_kind(a, b))])
     refused = comparable.hopeless(a, b)
     prompts, mixed = comparable.other_prompts(a, b), comparable.mixed(a, b)
+    if unpaired and a.kind == "losses":
+        refused.append("losses are compared document by document; leave --unpaired out")
     if not unpaired:
-        refused += [f"{what}; --unpaired compares the two without pairs" for what in prompts]
+        way_out = "give runs of the same documents" if a.kind == "losses" else comparable.UNPAIRED
+        refused += [f"{what}; {way_out}" for what in prompts]
     if not allow_mixed:
         refused += [f"{what}; {comparable.DESPITE}" for what in mixed]
     if not (unpaired or refused or a.scores.keys() & b.scores.keys()):
-        refused.append(f"no prompt has a usable score both here and in {a.path}")
+        refused.append(f"no {comparable.noun(a)} has a usable score both here and in {a.path}")
     if refused:
         raise InputError([Problem(path=str(b.path), what=what) for what in refused])
     notes = [*(f"MIXED: {b.path}: {what}" for what in mixed), *remarks(a, b)]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.contrast import words
+from harness.contrast import losswords, words
+from harness.contrast.foretold import LossContrast
+from harness.contrast.grades import by_whom
 from harness.contrast.results import Contrast, Level, Part
 from harness.contrast.sides import Side
 from harness.report.columns import WIDTH, listing, note, table, wrap
-from harness.report.numerals import DASH, p_value, span
+from harness.report.numerals import DASH, p_value
 
 
-def render(found: Sequence[Contrast], *, width: int = WIDTH) -> str:
+def render(found: Sequence[Contrast | LossContrast], *, width: int = WIDTH) -> str:
     """One comparison, or a family of them with one side, as lines of at most `width` columns."""
     if len(found) == 1:
         return _one(found[0], width)
@@ -20,13 +22,16 @@ def render(found: Sequence[Contrast], *, width: int = WIDTH) -> str:
     return "\n".join([wrap(first, width), "", *each])
 
 
-def _one(found: Contrast, width: int) -> str:
+def _one(found: Contrast | LossContrast, width: int) -> str:
+    names = [_name(name, side, width) for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b))]
+    if isinstance(found, LossContrast):
+        return losswords.render(found, names, width)
     blocks = [
-        "\n".join(_name(name, side, width) for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b))),
+        "\n".join(names),
         wrap(words.headline(found), width),
         _levels(found, width),
         _parts("by slice", found, found.slices, "adjusted after Benjamini and Hochberg over the slices", width),
-        _parts("by judge", found, found.judges, "adjusted after Holm over the judges", width),
+        _parts("by judge", found, found.judges, _judges(found), width),
         listing("what else was measured", words.details(found), width),
         listing("what to know", found.pair.notes, width),
         listing("what to doubt", words.doubts(found), width),
@@ -47,14 +52,9 @@ def _levels(found: Contrast, width: int) -> str:
 
 
 def _level(found: Contrast, level: Level) -> list[str]:
-    if level.ci is None:
-        ends = DASH
-    elif found.pair.scale is not None:
-        ends = span(*level.ci, level.n)
-    else:
-        ends = " to ".join(map(words.number, level.ci))
     more = [f"{value:.3f}" if value is not None else DASH for value in (level.macro_f1, level.mcc)]
     own = more if found.pair.kind == "predictions" else []
+    ends = words.ends(found, level.ci, level.n)
     return [words.level(found, level.mean, level.n), ends, *own, f"{level.n:,}"]
 
 
@@ -78,6 +78,12 @@ def _parts(title: str, found: Contrast, parts: Mapping[str, Part], said: str, wi
     ]
     lines = table(title, ["A", "B", "B − A", "95 %", "p", "adjusted", "n"], rows, width)
     return "\n".join([*lines, note(said, width)])
+
+
+def _judges(found: Contrast) -> str:
+    whose = by_whom(found.pair.side_b)
+    above = f"; the figures above are {whose}" if whose is not None else ""
+    return f"adjusted after Holm over the judges{above}"
 
 
 def _p(p: float | None) -> str:

@@ -9,25 +9,31 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from harness.contrast import words
+from harness.contrast import losswords, words
 from harness.contrast.contrasting import contrast, family
+from harness.contrast.foretold import LossContrast, contrast_losses, loss_family
 from harness.contrast.results import Contrast
-from harness.contrast.sides import load_side, matched
+from harness.contrast.sides import Pair, load_side, matched
 from harness.errors import InputError, Problem
 from harness.report.numerals import listed
 
 T = TypeVar("T")
 
 
-def compare(paths: Sequence[Path], *, allow_mixed: bool, unpaired: bool, as_json: bool) -> int:
-    """Print what differs. Exit code 0; raises InputError with every problem of every input."""
+def compare(
+    paths: Sequence[Path], *, allow_mixed: bool, unpaired: bool, as_json: bool, judges: Sequence[str] = ()
+) -> int:
+    """Print what differs, by these judges alone where some are named.
+
+    Exit code 0; raises InputError with every problem of every input.
+    """
     if len(paths) < 2:
         raise InputError(f"a comparison needs two inputs, found {len(paths)}; give the second: harness compare A B")
-    first, *others = _all(paths, [partial(load_side, path) for path in paths])
+    first, *others = _all(paths, [partial(load_side, path, judges) for path in paths])
     pairs = _all(
         paths[1:], [partial(matched, first, side, allow_mixed=allow_mixed, unpaired=unpaired) for side in others]
     )
-    found = (contrast(pairs[0]),) if len(pairs) == 1 else family(pairs)
+    found = _contrasts(pairs)
     if as_json:
         text = json.dumps(_as_json(found), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
     else:
@@ -38,6 +44,13 @@ def compare(paths: Sequence[Path], *, allow_mixed: bool, unpaired: bool, as_json
     sys.stdout.flush()
     _warn(found)
     return 0
+
+
+def _contrasts(pairs: Sequence[Pair]) -> Sequence[Contrast | LossContrast]:
+    alone = len(pairs) == 1
+    if pairs[0].kind == "losses":
+        return (contrast_losses(pairs[0]),) if alone else loss_family(pairs)
+    return (contrast(pairs[0]),) if alone else family(pairs)
 
 
 def _all(paths: Sequence[Path], steps: Sequence[Callable[[], T]]) -> list[T]:
@@ -54,12 +67,14 @@ def _all(paths: Sequence[Path], steps: Sequence[Callable[[], T]]) -> list[T]:
     return found
 
 
-def _as_json(found: Sequence[Contrast]) -> dict[str, Any]:
-    objects = [one.as_json(words.doubts(one)) for one in found]
+def _as_json(found: Sequence[Contrast | LossContrast]) -> dict[str, Any]:
+    objects = [
+        one.as_json(losswords.doubts(one) if isinstance(one, LossContrast) else words.doubts(one)) for one in found
+    ]
     return objects[0] if len(objects) == 1 else {"family": objects}
 
 
-def _warn(found: Sequence[Contrast]) -> None:
+def _warn(found: Sequence[Contrast | LossContrast]) -> None:
     """Say on stderr, too, what was let pass or is not whole: figures are often piped away."""
     mixed = [str(one.pair.side_b.path) for one in found if one.pair.mixed]
     if mixed:

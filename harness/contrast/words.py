@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from harness.contrast import grades
+from harness.contrast.comparable import few, noun
 from harness.contrast.remarks import by_position
 from harness.contrast.results import FEWEST_FOR_BOOTSTRAP, Contrast
+from harness.contrast.sides import Pair
 from harness.contrast.written import written_otherwise
-from harness.report.numerals import DASH, listed, p_value, percent, plural, points
+from harness.report.numerals import DASH, listed, p_value, percent, plural, points, span
 from harness.stats.intervals import SMALL
 
 TESTS = {
@@ -53,20 +56,30 @@ def _counted(found: Contrast) -> str:
 
 
 def levels(found: Contrast) -> str:
-    """ "B 74 %, A 58 %"."""
-    return f"B {level(found, found.b.mean, found.b.n)}, A {level(found, found.a.mean, found.a.n)}"
+    """ "B 74 %, A 58 %", "B 7.65, A 7.31 on 1–10"."""
+    scale = "" if in_percent(found) else grades.on_scale(found.pair.scale)
+    return f"B {level(found, found.b.mean, found.b.n)}, A {level(found, found.a.mean, found.a.n)}{scale}"
+
+
+def in_percent(found: Contrast) -> bool:
+    """Whether scores are rates, told in percent and points, and not grades."""
+    return found.pair.kind != "scores"
 
 
 def level(found: Contrast, value: float | None, n: int) -> str:
-    """A side's mean: in percent where scores lie in [0, 1], else to three digits."""
+    """A side's mean: a rate in percent, a grade as a number."""
     if value is None:
         return DASH
-    return percent(value, n) if found.pair.scale is not None else number(value)
+    return percent(value, n) if in_percent(found) else grades.grade(value, found.pair.scale)
 
 
-def number(value: float) -> str:
-    """A score, or a difference of scores, to three digits: "5.00", "0.0043"."""
-    return f"{value:#.3g}".rstrip(".")
+def ends(found: Contrast, ci: tuple[float, float] | None, n: int) -> str:
+    """The interval of a side's mean, what of it lies on the scale."""
+    if ci is None:
+        return DASH
+    low, high = found.pair.scale or ci
+    kept = max(ci[0], low), min(ci[1], high)
+    return span(*kept, n) if in_percent(found) else " to ".join(grades.grade(end, found.pair.scale) for end in kept)
 
 
 def _more(found: Contrast) -> str:
@@ -77,8 +90,8 @@ def _more(found: Contrast) -> str:
 
 
 def _size(found: Contrast, difference: float) -> str:
-    if found.pair.scale is None:
-        return number(abs(difference))
+    if not in_percent(found):
+        return grades.grade(abs(difference), found.pair.scale)
     text = points(difference)
     return f"{text} {'point' if text == '1' else 'points'}"
 
@@ -87,7 +100,9 @@ def signed(found: Contrast, difference: float | None) -> str:
     """A difference b − a with its sign: "+13" points, or "−0.21"."""
     if difference is None:
         return DASH
-    text = points(difference) if found.pair.scale is not None else number(abs(difference))
+    if not in_percent(found):
+        return grades.moved(difference, found.pair.scale)
+    text = points(difference)
     sign = "" if float(text) == 0 else "+" if difference > 0 else "−"
     return f"{sign}{text}"
 
@@ -98,7 +113,8 @@ def interval(found: Contrast, ci: tuple[float, float] | None) -> str:
         return DASH
     low, high = ci
     if found.pair.scale is not None:
-        low, high = max(low, -1.0), min(high, 1.0)
+        most = found.pair.scale[1] - found.pair.scale[0]
+        low, high = max(low, -most), min(high, most)
     return f"{signed(found, low)} to {signed(found, high)}"
 
 
@@ -173,17 +189,20 @@ def _of_design(found: Contrast) -> Iterator[str]:
         yield f"small n: {plural(n, 'prompt')}; a few other prompts could turn this result{few}"
     if found.shows_nothing:
         yield _nothing_shows(found)
-    lost = [
-        f"{plural(count, 'prompt')} of {name}"
-        for name, count in (("A", found.pair.missing_a), ("B", found.pair.missing_b))
-        if count
-    ]
-    if lost:
-        yield f"no usable score for {' and '.join(lost)}: left out, on both sides where paired"
+    yield from unscored(found.pair)
     for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b)):
         said = written_otherwise(side.predictions)
         if said is not None:
             yield f"{name}: {said}"
+
+
+def unscored(pair: Pair) -> Iterator[str]:
+    """How many prompts of each side lack a score, and which."""
+    gone = {name: {*side.prompts} - {*side.scores} for name, side in (("A", pair.side_a), ("B", pair.side_b))}
+    lost = [f"{plural(len(ids), noun(pair.side_a))} of {name}" for name, ids in gone.items() if ids]
+    if lost:
+        left_out = "left out, on both sides where paired"
+        yield f"no usable score for {' and '.join(lost)}: {left_out} ({few(set().union(*gone.values()))})"
 
 
 def _nothing_shows(found: Contrast) -> str:

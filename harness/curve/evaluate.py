@@ -20,6 +20,7 @@ from harness.checkpoints.shelf import Saved, Training, trainings
 from harness.curve.stages import step_of
 from harness.errors import InputError, Problem
 from harness.launch import Options, Resolve, same_inputs
+from harness.models.budget import Budget
 from harness.models.meter import Meter
 from harness.progress import Progress
 from harness.report.numerals import listed, plural
@@ -95,11 +96,12 @@ def checked(suites: Sequence[Suite]) -> tuple[Suite, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Evaluator:
-    """An evaluation under way."""
+    """An evaluation under way; all its runs share one budget."""
 
     evaluation: Evaluation
     resolve: Resolve
     meter: Meter
+    spending: Budget
     progress: Progress
 
     def work(self) -> Stop | None:
@@ -141,7 +143,9 @@ class Evaluator:
     def _begin(self, suite: Suite, saved: Saved, run: Path) -> Stop | None:
         wanted = self.evaluation
         options = replace(wanted.options, candidate=self._spec(saved))
-        job, cast, manifest, workshop = plan_job(suite, options, self.resolve, meter=self.meter, say=self.progress.say)
+        job, cast, manifest, workshop = plan_job(
+            suite, options, self.resolve, meter=self.meter, say=self.progress.say, spending=self.spending
+        )
         manifest[OWN] = wanted.asked(suite, saved)
         with folder.create(run, manifest):
             self.progress.say(f"{suite.name}, {saved.path.name}: {plural(len(job.suite.prompts), 'prompt')} → {run}")
@@ -151,7 +155,10 @@ class Evaluator:
         with folder.reopen(run) as manifest:
             job = from_manifest(manifest)
             workshop = Workshop(
-                concurrency=self.evaluation.options.concurrency, meter=self.meter, say=self.progress.say
+                concurrency=self.evaluation.options.concurrency,
+                meter=self.meter,
+                say=self.progress.say,
+                budget=self.spending,
             )
             cast = cast_of(job, workshop)
             same_inputs(manifest, workshop, run)

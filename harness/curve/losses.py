@@ -29,14 +29,46 @@ class Losses:
     logged: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trail:
+    """Training and validation losses by step, as many as are known."""
+
+    training: tuple[tuple[int, float], ...] = ()
+    validation: tuple[tuple[int, float], ...] = ()
+
+
+def trail(checkpoints: Sequence[Path | None], known: Mapping[int, Losses]) -> Trail:
+    """What was logged of a training from its first to its last known step, else what is known at the saved steps.
+
+    `checkpoints` are those of the steps in `known`, in their order; of several trainings no history is read.
+    """
+    first, last = min(known), max(known)
+    end = checkpoints[-1]
+    rows = next((rows for place in _places(end) if (rows := read(place / HISTORY))), []) if end is not None else []
+    saved = [place for place in checkpoints if place is not None and SAVED.fullmatch(place.name)]
+    if len({place.parent for place in saved}) > 1 or (len(saved) < len(known) - 1):
+        rows = []
+    inside = [row for row in rows if first <= row["step"] <= last]
+
+    def series(name: str, own: Mapping[int, float | None]) -> tuple[tuple[int, float], ...]:
+        by_step = {int(row["step"]): value for row in inside if (value := _figure(row, name)) is not None}
+        by_step |= {step: value for step, value in own.items() if value is not None and step not in by_step}
+        return tuple(sorted(by_step.items()))
+
+    return Trail(
+        # A training loss that was logged elsewhere is not one of its step.
+        training=series("loss", {s: own.training for s, own in known.items() if own.logged in (None, s)}),
+        validation=series("validation_loss", {s: own.validation for s, own in known.items()}),
+    )
+
+
 def losses(checkpoint: Path | None, made: Manifest | None, step: int) -> Losses:
     """What is known of a checkpoint's losses at its step: of the history in its folder or its training's, else of its
     manifest.
     """
     if checkpoint is None:
         return Losses()
-    places = [checkpoint, *([checkpoint.parent] if SAVED.fullmatch(checkpoint.name) else [])]
-    found = next((at(rows, step) for place in places if (rows := read(place / HISTORY))), Losses())
+    found = next((at(rows, step) for place in _places(checkpoint) if (rows := read(place / HISTORY))), Losses())
     figures = made.metrics if made is not None else {}
     kept = found.training is not None
     return Losses(
@@ -44,6 +76,11 @@ def losses(checkpoint: Path | None, made: Manifest | None, step: int) -> Losses:
         validation=found.validation if found.validation is not None else _figure(figures, "validation_loss"),
         logged=found.logged if kept else step,
     )
+
+
+def _places(checkpoint: Path) -> list[Path]:
+    """Where a checkpoint's history may lie: in its folder, or its training's."""
+    return [checkpoint, *([checkpoint.parent] if SAVED.fullmatch(checkpoint.name) else [])]
 
 
 def at(rows: Sequence[Mapping[str, Any]], step: int) -> Losses:

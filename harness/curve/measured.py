@@ -46,7 +46,6 @@ class Judged:
     points: tuple[Point, ...]
     curve: Curve
     unscored: dict[int, tuple[str, ...]]
-    clustered: int
 
     @property
     def n(self) -> int:
@@ -121,7 +120,10 @@ def measured(stages: Sequence[Stage], judge: str) -> Judged:
     if scale is not None:
         # A score may lie off the scale by no more than rounding does.
         table = table.clip(*scale)
-    found = curve(table, np.random.default_rng(SEED), bounds=scale)
+    own = {prompt.id: prompt.cluster for prompt in prompts}
+    shared = len({name for name in own.values() if name}) < sum(name is not None for name in own.values())
+    clusters = [f"of its own {name}" if own[name] is None else f"cluster {own[name]}" for name in ids]
+    found = curve(table, np.random.default_rng(SEED), clusters=clusters if shared else None, bounds=scale)
     points = tuple(
         Point(
             step=_known(stage),
@@ -132,7 +134,6 @@ def measured(stages: Sequence[Stage], judge: str) -> Judged:
         )
         for place, stage in enumerate(stages)
     )
-    clusters = [prompt.cluster for prompt in prompts if prompt.cluster is not None and prompt.id in ids]
     return Judged(
         suite=stages[0].found.job.suite.name,
         judge=judge,
@@ -145,7 +146,6 @@ def measured(stages: Sequence[Stage], judge: str) -> Judged:
             for stage, own in zip(stages, by_step, strict=True)
             if len(own) < len(prompts)
         },
-        clustered=len(clusters) if len(set(clusters)) < len(clusters) else 0,
     )
 
 

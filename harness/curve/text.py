@@ -19,8 +19,7 @@ def render(found: Sequence[Judged], notes: Sequence[str], *, width: int = WIDTH)
     """The curves as lines of at most `width` columns."""
     blocks = [block for one in found for block in _curve(one, width)]
     losses = _losses(found[0], width)
-    several = len(found) > 1
-    know = [*notes, *([f"{len(found)} curves, each corrected for its own steps alone"] if several else [])]
+    know = [*notes, *words.together(found)]
     blocks += [losses, _keeping(found, width), listing("what to know", know, width)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +19,35 @@ from harness.curve.measured import Judged, kept, measured
 from harness.curve.stages import parse_steps, stages_of
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.launch import Options
+from harness.models.budget import budget
 from harness.models.meter import Meter
 from harness.models.spec import Spec
 from harness.progress import showing
 
-FIGURES = "curve.json"
+FIGURES, PAGE = "curve.json", "report.html"
 Resolve = Callable[[Spec, Callable[[str, int, int], None]], Spec]
 
 
-def of_runs(paths: Sequence[Path], *, judges: Sequence[str], steps: str | None, as_json: bool) -> int:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What goes to stdout: the curves for a terminal, as one object, or as one page."""
+
+    as_json: bool
+    as_html: bool
+
+    def __post_init__(self) -> None:
+        if self.as_json and self.as_html:
+            raise InputError("--json and --html both go to stdout; give one of them")
+
+
+def of_runs(paths: Sequence[Path], *, judges: Sequence[str], steps: str | None, wanted: Wanted) -> int:
     """The curves of score runs: exit code 0, or 3 where nothing is scored at every step; raises InputError for 2."""
     for path in paths:
         if path.is_dir() and folder.kind_of(path) is None and trainings(path):
             what = "holds checkpoints and no run; they are evaluated first: add --suite SUITE and --out DIR"
             raise InputError([Problem(path=str(path), what=what)])
     found, notes = _curves(paths, judges, parse_steps(steps))
-    _show(found, notes, as_json=as_json)
+    _show(found, notes, wanted)
     return _scored(found)
 
 
@@ -46,13 +60,14 @@ def of_checkpoints(
     base: Path | None,
     shelf: Path,
     resolve: Resolve,
-    as_json: bool,
+    wanted: Wanted,
 ) -> int:
     """Evaluate a training's saved steps and draw their curves: exit code 0, 3, 4 or 130; raises InputError for 2."""
     saved, training = steps_in(place)
     asked = checked([suites.load(suites.locate(one)) for one in given])
     evaluation = Evaluation(saved=saved, suites=asked, options=options, out=out, shelf=shelf, base=base)
-    meter = Meter()
+    meter, spending = Meter(), budget(options.max_cost)
+    spending.way_out = "the same command with another --max-cost goes on"
     with showing(meter) as progress:
         for torn in training.torn:
             progress.say(f"{torn.name}: no manifest of ours; left out")
@@ -62,6 +77,7 @@ def of_checkpoints(
             evaluation=evaluation,
             resolve=lambda spec: resolve(spec, progress.moved),
             meter=meter,
+            spending=spending,
             progress=progress,
         )
         stopped = work.work()
@@ -75,8 +91,10 @@ def of_checkpoints(
         found += own
         notes += [text if len(asked) == 1 else f"{suite.name}: {text}" for text in said]
     folder.write_whole(out / FIGURES, folder.as_json(as_object(found, notes)))
-    _show(found, notes, as_json=as_json)
-    print(out / FIGURES, file=sys.stderr)
+    folder.write_whole(out / PAGE, _page(found, notes))
+    _show(found, notes, wanted)
+    for name in (PAGE, FIGURES):
+        print(out / name, file=sys.stderr)
     return _scored(found)
 
 
@@ -114,12 +132,22 @@ def _scored(found: Sequence[Judged]) -> int:
     return 0 if any(one.n for one in found) else 3
 
 
-def _show(found: Sequence[Judged], notes: Sequence[str], *, as_json: bool) -> None:
-    if as_json:
-        text = json.dumps(as_object(found, notes), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
-    else:
-        from harness.curve.text import render
-
-        text = render(found, notes)
-    sys.stdout.write(text)
+def _show(found: Sequence[Judged], notes: Sequence[str], wanted: Wanted) -> None:
+    sys.stdout.writelines(_pieces(found, notes, wanted))
     sys.stdout.flush()
+
+
+def _pieces(found: Sequence[Judged], notes: Sequence[str], wanted: Wanted) -> Iterable[str]:
+    if wanted.as_json:
+        return [json.dumps(as_object(found, notes), ensure_ascii=False, indent=2, allow_nan=False), "\n"]
+    if wanted.as_html:
+        return _page(found, notes)
+    from harness.curve.text import render
+
+    return [render(found, notes)]
+
+
+def _page(found: Sequence[Judged], notes: Sequence[str]) -> Iterable[str]:
+    from harness.curve.page import pieces
+
+    return pieces(found, notes)

@@ -19,6 +19,16 @@ FEW = 20
 _NEITHER = ("baseline", "candidate: unfinished training")
 
 
+def verdict(found: Judged) -> str:
+    """The headline in a few words."""
+    best = found.best
+    if best is None or best.score is None:
+        return "No step can be chosen"
+    if best.score.ci_all is None or _none_is_told(found):
+        return "No step is shown to be the best"
+    return "Keep what training began with" if best.step == 0 else f"Keep step {best.step}"
+
+
 def headline(found: Judged) -> str:
     """Which step to keep, with what having looked at all of them costs."""
     best = found.best
@@ -110,13 +120,12 @@ def keep(found: Sequence[Judged], chosen: Sequence[Path]) -> tuple[str | None, s
         return None, "No checkpoint of the chosen step is known here, so that prune cannot be told what to keep."
     if any(one.best is not None and one.best.step == 0 for one in found):
         return None, "What training began with scores highest; no saved step has to be kept for this score."
-    made = pruning(chosen)
-    if made is None:
-        return None, None
-    if not made.others:
-        return made.command, None
-    stay = "stays" if len(made.others) == 1 else "stay"
-    return made.command, f"No rule of prune keeps the chosen alone: {listed(made.others, 6)} {stay} too."
+    return pruning(chosen), None
+
+
+def together(found: Sequence[Judged]) -> list[str]:
+    """What to know where there are several curves."""
+    return [f"{len(found)} curves, each corrected for its own steps alone"] if len(found) > 1 else []
 
 
 def notes(found: Judged) -> list[str]:
@@ -129,12 +138,14 @@ def notes(found: Judged) -> list[str]:
             f"{plural(len(gone), 'prompt')} of {found.prompts} left out of every step, where a score is missing "
             f"({where}): {listed(gone, 5)}"
         )
-    if found.clustered:
+    clusters = found.curve.clusters
+    if clusters < found.n:
         said.append(
-            f"{plural(found.clustered, 'prompt')} share clusters and count as independent: intervals are too narrow"
+            f"{plural(found.n, 'prompt')} stand in {plural(clusters, 'cluster')}; intervals and tests are over clusters"
         )
-    if 1 < found.n < FEW:
-        said.append(f"{found.n} prompts are few: only large gains can be told from chance")
+    if 1 < clusters < FEW:
+        what = "prompts" if clusters == found.n else "clusters"
+        said.append(f"{clusters} {what} are few: only large gains can be told from chance")
     late = [f"{p.losses.logged} for {p.step}" for p in found.points if p.losses.logged not in (None, p.step)]
     if late:
         said.append(

@@ -15,55 +15,75 @@ from numpy.typing import NDArray
 
 from harness.contrast import comparable
 from harness.contrast.remarks import by_position
-from harness.contrast.sides import Kind, Pair, Side, load_side, matched
+from harness.contrast.sides import Kind, Side, load_side, matched
 from harness.contrast.written import written_otherwise
 from harness.errors import InputError, Problem
 from harness.report.numerals import listed, plural
 
 Index = NDArray[np.intp]
+Array = NDArray[np.float64]
+NOTHING = "no prompt has a usable score on both sides"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Measured:
-    """Differences new − old in the order of `ids`; without an old run a prompt's score − 1/2.
+    """Differences new − old in the order of `ids`; without an old run a prompt's win rate − 1/2, or grade − baseline's.
 
     `scale` is the lowest and the highest difference that can be, None where nothing says it; `seen_scale` says that it
-    was read off the scores. `slices` holds places in `ids` by category, `clusters` a name for every id, None where no
-    two share one. `missing` names prompts without a score on every side, of `total`; `leaked` those of the new run that
-    were found in training data. `reasons` are why the figures must not decide, `mixed` what --allow-mixed let pass.
+    was read off the scores. `ends` is the scale of the grades themselves where it is known, and `levels` are the means
+    of old and new grades over `ids`; None where scores are no grades. `slices` holds places in `ids` by category,
+    `clusters` a name for every id, None where no two share one. `missing` names prompts without a score on every side,
+    of `total`; `leaked` those of the new run that were found in training data. `reasons` are why the figures must not
+    decide, `mixed` what --allow-mixed let pass.
     """
 
     new: Path
     old: Path | None
     kind: Kind
     ids: tuple[str, ...]
-    difference: NDArray[np.float64]
+    difference: Array
     scale: tuple[float, float] | None
     seen_scale: bool
     slices: Mapping[str, Index]
     clusters: tuple[str, ...] | None
     missing: tuple[str, ...]
     total: int
+    ends: tuple[float, float] | None = None
+    levels: tuple[float, float] | None = None
     leaked: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     mixed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def measure(new: Path, old: Path | None, *, allow_mixed: bool) -> Measured:
-    """What `new` has against `old`, or against the baseline of its own run. Raises InputError with every problem."""
+def measure(new: Path, old: Path | None, *, allow_mixed: bool, judges: Sequence[str] = ()) -> Measured:
+    """What `new` has against `old`, or against the baseline of its own run, by `judges` alone where any are named.
+
+    Raises InputError with every problem.
+    """
     if old is None:
-        return _alone(load_side(new))
-    before, after = _both((old, new))
+        return _alone(_gated(load_side(new, judges)))
+    before, after = _both((old, new), judges)
     return _pair(before, after, allow_mixed=allow_mixed)
 
 
-def _both(paths: Sequence[Path]) -> list[Side]:
+def _gated(side: Side) -> Side:
+    """The side, where a margin can be held against it. Raises InputError on losses."""
+    if side.kind == "losses":
+        what = (
+            "holds losses, which have no highest value, so that no margin can be promised for them; "
+            "harness compare OLD NEW gives their difference with its interval"
+        )
+        raise InputError([Problem(path=str(side.path), what=what)])
+    return side
+
+
+def _both(paths: Sequence[Path], judges: Sequence[str]) -> list[Side]:
     found: list[Side] = []
     problems: list[Problem] = []
     for path in paths:
         try:
-            found.append(load_side(path))
+            found.append(_gated(load_side(path, judges)))
         except InputError as error:
             problems += [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
     if problems:
@@ -98,19 +118,40 @@ def _silent(side: Side) -> list[str]:
 
 
 def _alone(side: Side) -> Measured:
+    if side.kind == "scores" and side.against is not None:
+        return _beside(side, side.against)
     if side.kind != "pairwise":
-        held = "scores" if side.kind == "scores" else "predictions"
-        what = f"holds {held}, which are held against nothing; give the old ones with --against"
+        what = f"holds {side.kind}, which are held against nothing; give the old ones with --against"
         raise InputError([Problem(path=str(side.path), what=what)])
     ids = tuple(sorted(side.scores))
+    return _own(side, ids, np.array([side.scores[name] for name in ids], dtype=np.float64) - 0.5, scale=(-0.5, 0.5))
+
+
+def _beside(side: Side, baseline: Mapping[str, float]) -> Measured:
+    """A score run against the baseline that it graded too."""
+    ids = tuple(sorted(side.scores.keys() & baseline.keys()))
+    old, new = (np.array([scores[name] for name in ids], dtype=np.float64) for scores in (baseline, side.scores))
+    found = _own(side, ids, new - old, scale=_width(side.scale, old, new))
+    return replace(
+        found,
+        seen_scale=side.scale is None,
+        ends=side.scale,
+        levels=_levels(old, new),
+        reasons=found.reasons or (() if ids else (NOTHING,)),
+        notes=(*side.notes_against, *side.notes),
+    )
+
+
+def _own(side: Side, ids: tuple[str, ...], difference: Array, *, scale: tuple[float, float] | None) -> Measured:
+    """A run against its own baseline."""
     place = {name: index for index, name in enumerate(ids)}
     return Measured(
         new=side.path,
         old=None,
         kind=side.kind,
         ids=ids,
-        difference=np.array([side.scores[name] for name in ids], dtype=np.float64) - 0.5,
-        scale=(-0.5, 0.5),
+        difference=difference,
+        scale=scale,
         seen_scale=False,
         slices={
             name: np.array(sorted(place[one] for one in members if one in place), dtype=np.intp)
@@ -140,19 +181,21 @@ def _pair(old: Side, new: Side, *, allow_mixed: bool) -> Measured:
             return _empty(old, new, mixed, reasons, sorted(prompts))
     pair = matched(old, new, allow_mixed=allow_mixed)
     assert pair.difference is not None
-    scale, seen = _scale(pair)
+    grades = pair.kind == "scores"
     return Measured(
         new=new.path,
         old=old.path,
         kind=pair.kind,
         ids=pair.ids,
         difference=pair.difference,
-        scale=scale,
-        seen_scale=seen,
+        scale=_width(pair.scale, pair.a, pair.b),
+        seen_scale=pair.scale is None,
         slices=pair.slices,
         clusters=pair.clusters,
         missing=tuple(sorted(prompts - set(pair.ids))),
         total=len(prompts),
+        ends=pair.scale if grades else None,
+        levels=_levels(pair.a, pair.b) if grades else None,
         leaked=new.facts.leaked,
         reasons=reasons,
         mixed=pair.mixed,
@@ -181,7 +224,7 @@ def _empty(old: Side, new: Side, mixed: Sequence[str], reasons: tuple[str, ...],
         missing=tuple(prompts),
         total=len(prompts),
         leaked=new.facts.leaked,
-        reasons=reasons or ("no prompt has a usable score on both sides",),
+        reasons=reasons or (NOTHING,),
         mixed=tuple(mixed),
         notes=tuple(f"MIXED: {new.path}: {what}" for what in mixed),
     )
@@ -203,15 +246,16 @@ def _same_measure(old: Side, new: Side, *, allow_mixed: bool) -> list[str]:
     return mixed
 
 
-def _scale(pair: Pair) -> tuple[tuple[float, float] | None, bool]:
-    """The range of a difference: the scale's, or that of the scores that were seen."""
-    if pair.scale is not None:
-        width = pair.scale[1] - pair.scale[0]
-        return (-width, width), False
-    if not pair.a.size:
-        return None, True
-    width = float(max(pair.a.max(), pair.b.max()) - min(pair.a.min(), pair.b.min()))
-    return (-width, width), True
+def _width(scale: tuple[float, float] | None, old: Array, new: Array) -> tuple[float, float] | None:
+    """The range of a difference: the scale's, or that of the scores that were seen; None where there are none."""
+    if scale is None and old.size:
+        seen = np.concatenate([old, new])
+        scale = float(seen.min()), float(seen.max())
+    return (scale[0] - scale[1], scale[1] - scale[0]) if scale is not None else None
+
+
+def _levels(old: Array, new: Array) -> tuple[float, float] | None:
+    return (float(old.mean()), float(new.mean())) if old.size else None
 
 
 def scores_seen(measured: Measured) -> str:

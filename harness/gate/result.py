@@ -90,6 +90,9 @@ class GateResult:
             "clusters": found.clusters,
             "rare_losses": found.rare,
             "scale": _ends(measured.scale),
+            "grade_scale": _ends(measured.ends),
+            "old_mean": measured.levels[0] if measured.levels is not None else None,
+            "new_mean": measured.levels[1] if measured.levels is not None else None,
             "reason": "; ".join(self.reasons) or None,
             "overall_outcome": self.overall,
             "gate_categories": self.gate_categories,
@@ -140,6 +143,12 @@ def _reasons(measured: Measured, found: NonInferiority, demanded: Thresholds) ->
         most = percent(demanded.missing, measured.total)
         reasons.append(
             f"{lost} of {plural(measured.total, 'prompt')} ({share}) have no score on every side; at most {most} may"
+        )
+    width = measured.scale[1] if measured.scale is not None and measured.seen_scale else 0.0
+    if 0 < width <= max(demanded.margins):
+        reasons.append(
+            f"a margin of {max(demanded.margins):g} is not below {width:.3g}, by which the highest and the lowest "
+            "score differ, so that nothing could fail"
         )
     if found.reason is not None and not (reasons and not found.n):
         reasons.append(found.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.contrast.grades import on_scale
 from harness.gate import words
 from harness.gate.result import GateResult
 from harness.report.columns import WIDTH, listing, note, table, wrap
@@ -14,7 +15,8 @@ def render(result: GateResult, *, width: int = WIDTH) -> str:
     """The result as lines of at most `width` columns."""
     measured = result.measured
     sides = [f"NEW: {measured.new}"]
-    sides.append(f"OLD: {measured.old}" if measured.old is not None else "OLD: the baseline of that run (a tie is 0)")
+    tie = " (a tie is 0)" if words.in_points(result) else ""
+    sides.append(f"OLD: {measured.old}" if measured.old is not None else f"OLD: the baseline of that run{tie}")
     blocks = [
         wrap(words.headline(result), width),
         "\n".join(wrap(side, width, rest="     ") for side in sides),
@@ -46,7 +48,7 @@ def rows(result: GateResult) -> list[tuple[str, tuple[str, ...]]]:
 def caption(result: GateResult) -> str:
     """What the categories' table shows, and whether it decides."""
     heeded = "part of this gate" if result.gate_categories else "no part of this gate (--categories makes them one)"
-    unit = " in points of a hundred" if words.in_points(result) else ""
+    unit = " in points of a hundred" if words.in_points(result) else on_scale(result.measured.ends)
     return (
         f"differences{unit}, with the one-sided 95 % lower bound; categories are {heeded}, and one fails where a loss "
         "is real after Holm over all of them and may exceed its margin"

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import InputError, Problem
 from harness.gate import github, junit, markdown, text, words
-from harness.gate.measured import measure
+from harness.gate.measured import Measured, measure
 from harness.gate.result import GateResult, gate
-from harness.gate.thresholds import thresholds
+from harness.gate.thresholds import Thresholds, thresholds
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 
@@ -45,10 +45,17 @@ def check(
     categories: bool,
     allow_mixed: bool,
     outputs: Outputs,
+    judges: Sequence[str] = (),
 ) -> int:
-    """Exit code 0 (pass), 1 (fail) or 3 (inconclusive). Raises InputError with every problem of the input."""
+    """Exit code 0 (pass), 1 (fail) or 3 (inconclusive), by these judges alone where some are named.
+
+    Raises InputError with every problem of the input.
+    """
     try:
-        result = _result(new, against, margin=margin, file=file, categories=categories, allow_mixed=allow_mixed)
+        result = _result(
+            lambda: thresholds(file, margin=margin, gate_categories=categories),
+            lambda: measure(new, against, allow_mixed=allow_mixed, judges=judges),
+        )
     except InputError as error:
         _refuse([str(problem) for problem in error.problems], outputs)
         raise
@@ -65,17 +72,16 @@ def check(
     return result.code
 
 
-def _result(
-    new: Path, against: Path | None, *, margin: float | None, file: Path | None, categories: bool, allow_mixed: bool
-) -> GateResult:
+def _result(demands: Callable[[], Thresholds], measuring: Callable[[], Measured]) -> GateResult:
+    """The gate's result. Raises InputError with the problems of both together."""
     problems: list[Problem | str] = []
     demanded = measured = None
     try:
-        demanded = thresholds(file, margin=margin, gate_categories=categories)
+        demanded = demands()
     except InputError as error:
         problems += error.problems
     try:
-        measured = measure(new, against, allow_mixed=allow_mixed)
+        measured = measuring()
     except InputError as error:
         problems += error.problems
     if demanded is None or measured is None:
@@ -83,11 +89,7 @@ def _result(
         if len(problems) == 1 and isinstance(alone, str):
             raise InputError(alone)
         raise InputError([p if isinstance(p, Problem) else Problem(path="harness check", what=p) for p in problems])
-    demanded.check(measured.slices)
-    if measured.old is None and demanded.margin >= 0.5:
-        raise InputError(
-            f"a margin of {demanded.margin:g} passes everything: a win rate cannot be further than 0.5 below 1/2"
-        )
+    demanded.check(measured.slices, words.reach(measured))
     return gate(measured, demanded)
 
 

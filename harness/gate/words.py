@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.gate.measured import scores_seen
+from harness.contrast.grades import grade, on_scale
+from harness.gate.measured import Measured, scores_seen
 from harness.gate.result import Category, GateResult
+from harness.gate.thresholds import Reach
 from harness.report import numerals
 from harness.report.numerals import DASH, listed, p_value, plural
 from harness.stats.careful import FEW
@@ -28,7 +30,7 @@ def _said(result: GateResult) -> str:
     if result.reasons:
         seen = f" Seen so far: {figures(result, result.found)}." if result.found.ci is not None else ""
         return f"{'; '.join(result.reasons)}.{seen}"
-    lost, against = f"{margin(result, result.found)}{unit(result, result.found.margin)}", _against(result)
+    lost, against = f"{margin(result, result.found)}{_of_what(result)}", _against(result)
     if result.outcome == "pass":
         open_ = [name for name, one in result.categories.items() if one.outcome == "inconclusive"]
         rest = f" Undecided by category: {listed(open_)}." if result.gate_categories and open_ else ""
@@ -41,6 +43,22 @@ def _said(result: GateResult) -> str:
     n = result.found.n
     can = f"{plural(n, 'prompt')} cannot tell whether NEW has lost {lost} against {against}"
     return f"{can}: {figures(result, result.found)}. {_sentence(needed(result.found))}"
+
+
+def _of_what(result: GateResult) -> str:
+    """The unit of a margin, or the scale that it is on."""
+    return unit(result, result.found.margin) if in_points(result) else on_scale(result.measured.ends)
+
+
+def reach(measured: Measured) -> Reach:
+    """How large a margin may be."""
+    if measured.kind == "scores":
+        # Where the scale was read off the scores, it says nothing of what could be.
+        most = measured.scale[1] if measured.scale is not None and not measured.seen_scale else None
+        return Reach(most=most, means=f"0.3 means: lose less than 0.3{on_scale(measured.ends)}")
+    if measured.old is None:
+        return Reach(most=0.5, means="a win rate cannot be further than 0.5 below 1/2")
+    return Reach(most=1.0, means="0.03 means: lose less than 3 points")
 
 
 def _named(result: GateResult) -> Iterator[tuple[str, Category]]:
@@ -60,12 +78,18 @@ def figures(result: GateResult, found: NonInferiority) -> str:
     if found.difference is None:
         return "no prompt has a score"
     counted = f"{difference(result, found.difference)}{unit(result, found.difference)} over {plural(found.n, 'prompt')}"
+    if found is result.found and result.measured.levels is not None:
+        counted = f"{' → '.join(_level(result, level) for level in result.measured.levels)}, {counted}"
     if found.ci is None:
         return f"{counted} (no interval: {found.reason})"
     bounds = [f"95 % {interval(result, found)}", f"one-sided lower bound {lower(result, found)}"]
     if found.upper is not None and (found.upper < 0 or found.outcome == "inconclusive"):
         bounds.append(f"upper bound {difference(result, found.upper)}")
     return f"{counted} ({'; '.join(bounds)}; margin {margin(result, found)}{_evidence(found)})"
+
+
+def _level(result: GateResult, value: float) -> str:
+    return grade(value, result.measured.ends)
 
 
 def _evidence(found: NonInferiority) -> str:
@@ -99,8 +123,10 @@ def difference(result: GateResult, value: float) -> str:
 
 
 def size(result: GateResult, value: float) -> str:
-    """A difference without its sign: to a tenth of a point, or to three digits."""
-    return f"{100 * abs(value):.1f}".removesuffix(".0") if in_points(result) else f"{abs(value):.3g}"
+    """A difference without its sign: to a tenth of a point, or as grades are written."""
+    if in_points(result):
+        return f"{100 * abs(value):.1f}".removesuffix(".0")
+    return f"{abs(value):.3g}" if result.measured.ends is None else grade(abs(value), result.measured.ends)
 
 
 def margin(result: GateResult, found: NonInferiority) -> str:
@@ -171,8 +197,8 @@ def _counted(result: GateResult) -> Iterator[str]:
         yield "all differences are equal, which is no certainty: the bounds say how often another could turn up"
     elif found.rare:
         yield (
-            f"few prompts lost anything (fewer than {FEW}, or little in all): the lower bound counts with losses that "
-            "these prompts did not happen to show, and lies below Student's"
+            f"few prompts lost much (fewer than {FEW} lost anything, or all of them little): the lower bound counts "
+            "with losses that these prompts did not happen to show, and lies below Student's"
         )
     if measured.seen_scale and measured.scale is not None and found.n:
         yield scores_seen(measured)

@@ -27,6 +27,7 @@ from judges.types import Json, Usage
 
 # What a provider may add that nobody sees. Anthropic documents up to 804 tokens for the use of tools.
 PREAMBLE, WITH_TOOLS = 100, 1000
+LARGER = "give a larger --max-cost"
 _BOUNDS = ("max_tokens", "max_completion_tokens")
 
 
@@ -37,7 +38,7 @@ class Budget:
     """
 
     def __init__(self, limit_usd: float = math.inf) -> None:
-        self.limit_usd, self.spent_usd, self.way_out = limit_usd, 0.0, "give a larger --max-cost"
+        self.limit_usd, self.spent_usd, self.way_out = limit_usd, 0.0, LARGER
         self._held_usd, self._under_way = 0.0, 0
         self._waiting: deque[tuple[float, str, asyncio.Future[None]]] = deque()
         self._stopped: str | None = None

@@ -14,13 +14,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-from harness.errors import CallFailed, HarnessError, RunStopped
+from harness.errors import CallFailed, HarnessError, RunStopped, TooLong
 from harness.models.access import access, access_from_env
 from harness.models.budget import Budget, Hold, paid, worst_case
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.connection import options
 from harness.models.dialect import Dialect, Refusal, learn
-from harness.models.failures import NotConnected, body_of, lost, may_pass, refusal
+from harness.models.failures import NotConnected, body_of, lost, may_pass, refusal, too_long
 from harness.models.limits import Limits, Outcome
 from harness.models.meter import Meter, Price
 from harness.models.retry import Patience, Retryable, with_retries
@@ -192,6 +192,8 @@ class ApiModel(ABC):
             )
         except Retryable as failure:
             raise self._given_up(failure, tries) from None
+        except TooLong as found:
+            raise found.at(self._spec) from None
         except CallFailed as failure:
             self._meter.failures += 1
             raise CallFailed(f"{self._spec}: {failure}") from None
@@ -244,6 +246,9 @@ class ApiModel(ABC):
             held.settle(0.0)
         if answer.of_content:
             return Reply(text=answer.message, finish="refused", applied=sent.applied, latency_s=seconds)
+        unfit = too_long(answer, self.url, _bound(sent.body))
+        if unfit is not None:
+            raise unfit
         wire.refused(answer, sent)
         learned = learn(dialect, sent.body, answer, model=self._model, bound_is_fixed=self.bound_is_fixed)
         if learned is None:
@@ -292,3 +297,9 @@ class ApiModel(ABC):
             raise failure from None
         self._endpoint.connected()
         return body_of(raw, self.url, scrub)
+
+
+def _bound(body: Mapping[str, Json]) -> int | None:
+    """The most tokens that a request allows its answer, under whichever name it is sent."""
+    given = body.get("max_tokens", body.get("max_completion_tokens"))
+    return given if isinstance(given, int) else None

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from harness.errors import CallFailed
+from harness.errors import CallFailed, TooLong
 from harness.pool import together
+from harness.toolong import size_of
 from judges.types import Message, Model, Prompt, Request, Sampling
 
 Finish = Literal["stop", "length", "error"]
@@ -29,7 +30,10 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """A contestant's response. `texts` is None where it failed; `details` goes into the record as it is."""
+    """A contestant's response; `details` goes into the record as it is.
+
+    Where it failed (`finish` is "error"), `texts` is None, or what was answered before a turn that ended it for good.
+    """
 
     texts: tuple[str, ...] | None
     finish: Finish = "stop"
@@ -62,6 +66,20 @@ def request_of(question: Question, answers: Sequence[str], nonce: str = "") -> R
     return Request(messages=messages, sampling=question.sampling, repeat=question.sample, nonce=nonce)
 
 
+def at_turn(question: Question, answers: Sequence[str], what: str) -> str:
+    """What became of a question's next turn; of its only one, no number is said."""
+    return f"turn {len(answers) + 1}: {what}" if len(question.prompt.turns) > 1 else what
+
+
+def too_long(question: Question, answers: Sequence[str], error: TooLong) -> Answer:
+    """The answer to a question whose next turn does not fit the model: what was answered before it is kept."""
+    details = {
+        "error": at_turn(question, answers, str(error)),
+        "too_long": {"turn": len(answers) + 1, **size_of(error)},
+    }
+    return Answer(texts=tuple(answers) or None, finish="error", details=details)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ModelContestant:
     """An API model as a contestant: many conversations at once, at most `concurrency` of them.
@@ -92,10 +110,13 @@ class ModelContestant:
                 reply = await self.model.ask(
                     request_of(question, texts, self.nonce), usable=lambda reply: reply.finish != "refused"
                 )
+            except TooLong as error:
+                return too_long(question, texts, error)
             except CallFailed as error:
                 return Answer(texts=None, finish="error", details={"error": str(error)})
             if reply.finish == "refused":
-                return Answer(texts=None, finish="error", details={"error": "the model refused", "refused": True})
+                why = at_turn(question, texts, "the model refused")
+                return Answer(texts=tuple(texts) or None, finish="error", details={"error": why, "refused": True})
             texts.append(reply.text)
             finish = "length" if reply.finish == "length" else finish
             applied, cached = reply.applied, cached and reply.cached

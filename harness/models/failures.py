@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.errors import TooLong
 from harness.models.dialect import Refusal
 from harness.models.retry import Retryable, retry_after_s
 from judges.types import Json
@@ -20,6 +21,23 @@ SHOWN = 400
 DEEPEST = 8
 OVERLOADED = (429, 529)
 RETRIED = (408, 409, 429)
+# What OpenAI and llama.cpp call a request that is longer than the context; others say it in words alone.
+TOO_LONG_CODES = ("context_length_exceeded", "exceed_context_size_error")
+TOO_LONG_STATUSES = (400, 413, 422)
+_TOO_LONG = re.compile(
+    r"maximum context length|prompt is too long|maximum model length|maximum number of tokens allowed"
+    r"|exceeds?\b.{0,40}\bcontext (?:size|length|limit|window)",
+    re.IGNORECASE,
+)
+# OpenAI, vLLM, Anthropic, llama.cpp and Gemini, in their own words.
+_ROOM = re.compile(
+    r"(?:context length(?: is| of)?|model length of|configured limit of|tokens >|\+ \d+ >|context size \(|allowed \()"
+    r" ?(\d+)"
+)
+_TOKENS = re.compile(
+    r"(\d+) (?:in|of) (?:the|your) (?:messages|prompt|input)|resulted in (\d+)|(\d+) input tokens|too long: (\d+)"
+    r"|limit: (\d+) \+|token count \((\d+)|request \((\d+) tokens|(\d+) tokens >|prompt \(length (\d+)"
+)
 Scrub = Callable[[str], str]
 
 
@@ -34,10 +52,13 @@ def refusal(status: int, headers: Mapping[str, str], body: Any, scrub: Scrub) ->
         part = part["error"]
     named = part if isinstance(part, Mapping) else {}
     words = named.get("message") or named.get("error") or named.get("detail") or part or "no reason given"
+    if isinstance(words, str) and {"n_prompt_tokens", "n_ctx"} <= named.keys():
+        words = f"{words.rstrip('.')}: {named['n_prompt_tokens']} tokens > {named['n_ctx']}"
     return Refusal(
         status=status,
         message=sentence(words if isinstance(words, str) else json.dumps(words, default=str), scrub),
-        code=str(named.get("code") or named.get("type") or ""),
+        # Some put the status there once more, and the name under the other key.
+        code=next((name for key in ("code", "type") if isinstance(name := named.get(key), str) and name), ""),
         param=str(named.get("param") or ""),
         headers=headers,
     )
@@ -48,6 +69,33 @@ def sentence(text: str, scrub: Scrub) -> str:
     text = re.sub(r"<(style|script)\b.*?</\1>|<[^>]*>", " ", scrub(text), flags=re.DOTALL | re.IGNORECASE)
     text = " ".join(text.split()).rstrip(".")
     return text if len(text) <= SHOWN else text[:SHOWN] + "…"
+
+
+def too_long(found: Refusal, url: str, bound: int | None) -> TooLong | None:
+    """What a refusal says of a question that does not fit the model's context; None where it is about something else.
+
+    `bound` is what the answer was allowed. Where that alone is more than the model takes, no question fits, and it is
+    the request that is wrong.
+    """
+    coded = found.code in TOO_LONG_CODES
+    if not coded and not (found.status in TOO_LONG_STATUSES and _TOO_LONG.search(found.message)):
+        return None
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", found.message)
+    tokens, room = _number(_TOKENS, text), _number(_ROOM, text)
+    if bound is not None and room is not None and bound >= room:
+        return None
+    beside = bound if tokens is not None and room is not None and tokens <= room else None
+    said = "it does not fit the model's context"
+    if tokens is not None and room is not None:
+        answer = f" and max_tokens {beside:,}" if beside is not None else ""
+        said = f"{tokens:,} tokens{answer} do not fit the model's {room:,}"
+    said += f" ({url} answered {found.status}: {found.message})"
+    return TooLong(said, tokens=tokens, max_tokens=beside, room=room)
+
+
+def _number(pattern: re.Pattern[str], text: str) -> int | None:
+    match = pattern.search(text)
+    return None if match is None else next(int(group) for group in match.groups() if group)
 
 
 def may_pass(found: Refusal, url: str) -> Retryable | None:
@@ -108,7 +156,8 @@ def body_of(raw: bytes, url: str, scrub: Scrub) -> Mapping[str, Json]:
         shown = sentence(raw[: 4 * SHOWN].decode("utf-8", "replace"), scrub)[:80] or "nothing"
         raise Retryable(f"{url} answered something that is not the API's format: {shown}")
     if isinstance(body.get("error"), (dict, str)) and body["error"]:
-        raise Retryable(f"{url} answered an error: {refusal(200, {}, body, scrub).message}")
+        found = refusal(200, {}, body, scrub)
+        raise too_long(found, url, None) or Retryable(f"{url} answered an error: {found.message}")
     return body
 
 

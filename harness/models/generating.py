@@ -1,7 +1,8 @@
 """Generation with a local causal language model: what a contestant and a judge share.
 
-Rows of like sampling and length are padded on the left and written together; a batch that does not fit the device's
-memory is halved until it does. The checkpoint's own sampling defaults never apply.
+Rows of like sampling and length are padded on the left and written together; those that have come to their end leave
+the batch, and a batch that does not fit the device's memory is halved until it does. The checkpoint's own sampling
+defaults never apply.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from judges.types import Reply, Sampling, Usage
 
 BATCH_TOKENS = 16384
 MOST_ROWS = 64
+# Writing one token at a time, an accelerator is as fast with as many rows as this.
+MOST_ROWS_ACCELERATED = 256
+# Fewer rows than these leaving a batch spare less than going on without them costs.
+LEAST_LEAVING = 8
+_DEFAULTS = ("temperature", "top_p", "top_k", "repetition_penalty", "no_repeat_ngram_size", "min_new_tokens")
 
 # Neither importing transformers nor loading a model (which sets a precision for all of torch) bears company.
 _LOADING = threading.Lock()
@@ -51,8 +57,15 @@ def room_of(model: Any) -> int | None:
     return room
 
 
-def batches(items: Iterable[Item], row_of: Callable[[Item], Row]) -> Iterator[list[Item]]:
-    """Rows of equal sampling and similar length together, longest first, at most `BATCH_TOKENS` tokens with padding."""
+def most_rows(device: str) -> int:
+    """The rows that may be written together on a device."""
+    return MOST_ROWS if device == "cpu" else MOST_ROWS_ACCELERATED
+
+
+def batches(items: Iterable[Item], row_of: Callable[[Item], Row], most: int = MOST_ROWS) -> Iterator[list[Item]]:
+    """Rows of equal sampling and similar length together, longest first: at most `most` of them, and at most
+    `BATCH_TOKENS` tokens with padding.
+    """
     rows = [(row_of(item), item) for item in items]
     rows.sort(key=lambda pair: (repr(pair[0].sampling), -len(pair[0].ids)))
     batch: list[Item] = []
@@ -60,7 +73,7 @@ def batches(items: Iterable[Item], row_of: Callable[[Item], Row]) -> Iterator[li
     for row, item in rows:
         if first is not None:
             longest = len(first.ids) + first.sampling.max_tokens
-            full = len(batch) >= MOST_ROWS or (len(batch) + 1) * longest > BATCH_TOKENS
+            full = len(batch) >= most or (len(batch) + 1) * longest > BATCH_TOKENS
             if full or row.sampling != first.sampling:
                 yield batch
                 batch = []
@@ -108,35 +121,118 @@ def _fitting(
     return None
 
 
-def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[Reply]:
-    """What a model writes after each row's tokens; the rows share one sampling. Greedy without a temperature."""
-    import torch
-    from transformers import LogitsProcessorList
+@dataclass(slots=True)
+class _UnderWay:
+    """The rows of a batch that have not ended: which they are, all their tokens, and the cache to go on with."""
 
-    sampling = rows[0].sampling
+    places: list[int]
+    ids: Any
+    mask: Any
+    left: int
+    cache: Any = None
+    leaving: bool = True
+
+    def keep(self, going: list[int], sequences: Any, cache: Any) -> None:
+        """Go on with these of the rows."""
+        import torch
+
+        written = sequences.shape[1] - self.ids.shape[1]
+        chosen = torch.tensor(going, dtype=torch.long, device=sequences.device)
+        self.places, self.left = [self.places[at] for at in going], self.left - written
+        self.ids, self.mask = sequences[chosen], torch.nn.functional.pad(self.mask[chosen], (0, written), value=1)
+        self.cache = cache if hands_on(cache, sequences.shape[1] - 1) else None
+        # Without a cache to go on with everything is read again: once, not at every leave.
+        self.leaving = self.cache is not None
+        if self.cache is not None:
+            self.cache.batch_select_indices(chosen)
+
+
+def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[Reply]:
+    """What a model writes after each row's tokens; the rows share one sampling. Greedy without a temperature.
+
+    Rows that have ended leave the batch, many at a time, so that nothing more is computed for them.
+    """
+    import torch
+
+    sampling, ends = rows[0].sampling, _end_tokens(model, tokenizer)
     padded = tokenizer.pad({"input_ids": [row.ids for row in rows]}, padding=True, return_tensors="pt")
-    inputs = {name: padded[name].to(model.device) for name in ("input_ids", "attention_mask")}
-    drawn = (
-        [RowSampler([row.seed for row in rows], sampling.temperature, sampling.top_p, model.device.type)]
-        if (sampling.temperature)
-        else []
-    )
+    ids, mask = (padded[name].to(model.device) for name in ("input_ids", "attention_mask"))
+    seeds = [row.seed for row in rows]
+    drawn = RowSampler(seeds, sampling.temperature, sampling.top_p, model.device.type) if sampling.temperature else None
+    written: list[list[int]] = [[] for _ in rows]
+    under_way = _UnderWay(list(range(len(rows))), ids, mask, sampling.max_tokens, leaving=bool(ends) and _leave(model))
     with torch.inference_mode():
-        output = model.generate(
-            **inputs,
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=sampling.max_tokens,
-            pad_token_id=tokenizer.pad_token_id,
-            logits_processor=LogitsProcessorList(drawn),
-            # The checkpoint's own defaults must not sample behind the suite's back.
-            temperature=None,
-            top_p=None,
-            top_k=None,
-        )
-    written = output[:, inputs["input_ids"].shape[1] :].tolist()
-    ends = _end_tokens(model, tokenizer)
+        while under_way.places:
+            output = _stretch(model, under_way, drawn, sorted(ends), tokenizer.pad_token_id)
+            new = output.sequences[:, under_way.ids.shape[1] :].tolist()
+            for place, tokens in zip(under_way.places, new, strict=True):
+                written[place] += tokens
+            going = [at for at, tokens in enumerate(new) if len(tokens) < under_way.left and ends.isdisjoint(tokens)]
+            under_way.keep(going, output.sequences, getattr(output, "past_key_values", None))
+            if drawn is not None:
+                drawn.keep(going)
     return [_reply(tokenizer, row, ends, sampling.max_tokens) for row in written]
+
+
+def _stretch(model: Any, under_way: _UnderWay, drawn: RowSampler | None, ends: list[int], pad: int) -> Any:
+    """What a model writes until all rows have ended, enough of them to leave, or all tokens are spent."""
+    from transformers import LogitsProcessorList, StoppingCriteriaList
+
+    stop = [_EnoughEnded(ends, len(under_way.places))] if under_way.leaving else []
+    return model.generate(
+        input_ids=under_way.ids,
+        attention_mask=under_way.mask,
+        **({"past_key_values": under_way.cache} if under_way.cache is not None else {}),
+        **({"eos_token_id": ends} if ends else {}),
+        pad_token_id=pad,
+        do_sample=False,
+        num_beams=1,
+        max_new_tokens=under_way.left,
+        logits_processor=LogitsProcessorList([drawn] if drawn is not None else []),
+        stopping_criteria=StoppingCriteriaList(stop),
+        return_dict_in_generate=True,
+        # The checkpoint's own defaults must not sample, or forbid tokens, behind the suite's back.
+        **dict.fromkeys(_DEFAULTS),
+    )
+
+
+class _EnoughEnded:
+    """A transformers stopping criterion: so many rows have ended that it pays to go on without them."""
+
+    def __init__(self, ends: list[int], rows: int) -> None:
+        self._ends, self._enough = ends, max(LEAST_LEAVING, rows // 4)
+        self._ended: Any = False
+
+    def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
+        import torch
+
+        last = input_ids[:, -1]
+        self._ended = self._ended | torch.isin(last, torch.tensor(self._ends, device=last.device))
+        return (self._ended.sum() >= self._enough).expand(len(last))
+
+
+def _leave(model: Any) -> bool:
+    """Whether rows can leave a batch under way. On MPS one step too many is taken, which would cost a row a draw."""
+    own = getattr(model.generation_config, "cache_implementation", None)
+    return own is None and not prompted(model) and bool(model.device.type != "mps")
+
+
+def hands_on(cache: Any, length: int) -> bool:
+    """Whether each layer's keys and values are all that a model remembers, so that rows can be picked and repeated."""
+    from transformers import cache_utils
+
+    plain = (cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer)
+    return (
+        isinstance(cache, cache_utils.DynamicCache)
+        and len(cache.layers) > 0
+        and all(type(layer) in plain and layer.get_seq_length() >= length for layer in cache.layers)
+    )
+
+
+def prompted(model: Any) -> bool:
+    """Whether an adapter puts tokens or keys of its own before every prompt."""
+    config = getattr(model, "active_peft_config", None)
+    return bool(config is not None and config.is_prompt_learning)
 
 
 def _end_tokens(model: Any, tokenizer: Any) -> set[int]:

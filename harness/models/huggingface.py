@@ -1,7 +1,8 @@
 """Local transformers models as contestants: batched, left-padded, sorted by length, all prompts' turns together.
 
-Answers are cached under the fingerprint of the weights, never under a path. Refuses a prompt that does not fit the
-model's context, by name, before anything is generated.
+Answers are cached under the fingerprint of the weights, never under a path. Refuses prompts that do not fit the model's
+context, by name, before anything is generated; a conversation that no longer fits at a later turn ends there, with
+what was answered.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError
+from harness.errors import InputError, TooLong
 from harness.models import generating
 from harness.models.cache import ReplyCache, cache_key, provenance
-from harness.models.contestant import Answer, Done, Finish, Question, conversation, request_of
-from harness.models.generating import Row, generate, in_halves, opened, room_of
+from harness.models.contestant import Answer, Done, Finish, Question, conversation, request_of, too_long
+from harness.models.generating import MOST_ROWS, Row, generate, in_halves, most_rows, opened, room_of
 from harness.models.meter import Meter
 from harness.models.sampler import row_seed
 from harness.models.weights import Device, choose_device
+from harness.report.numerals import listed, plural
 from judges.types import Message, Reply, Request
+
+# So many prompts that do not fit are named, the others counted.
+NAMED = 5
 
 
 @dataclass(slots=True)
@@ -32,6 +37,7 @@ class _Talk:
     finish: Finish = "stop"
     seconds: float = 0.0
     tokens: int = 0
+    over: bool = False
 
 
 Encoded = tuple[_Talk, list[int]]
@@ -75,16 +81,22 @@ class LocalContestant:
         return made
 
     async def answer(self, questions: Sequence[Question], done: Done) -> None:
-        """Answer every question, turn by turn, in batches of like length. Raises InputError where one does not fit."""
+        """Answer every question, turn by turn, in batches of like length.
+
+        Raises InputError with every prompt whose first turn does not fit; what a later turn depends on is not known
+        before it is written, so that one which no longer fits ends its own conversation alone.
+        """
         talks = [_Talk(question) for question in questions]
         while talks:
-            waiting = [talk for talk in talks if not self._from_cache(talk)]
+            waiting: list[_Talk] = []
+            known: list[_Talk] = []
+            for talk in talks:
+                (known if self._from_cache(talk) else waiting).append(talk)
             if waiting:
                 await self._generate(waiting, done)
-            for talk in talks:
-                if talk not in waiting:
-                    self._finish(talk, done)
-            talks = [talk for talk in talks if len(talk.texts) < len(talk.question.prompt.turns)]
+            for talk in known:
+                self._finish(talk, done)
+            talks = [talk for talk in talks if not talk.over and len(talk.texts) < len(talk.question.prompt.turns)]
 
     def _finish(self, talk: _Talk, done: Done) -> None:
         if len(talk.texts) == len(talk.question.prompt.turns):
@@ -108,9 +120,11 @@ class LocalContestant:
     async def _generate(self, talks: Sequence[_Talk], done: Done) -> None:
         if self._loaded is None:
             self._loaded = await asyncio.to_thread(opened, self._base, self._adapter, self._device)
-        encoded = [(talk, self._encode(conversation(talk.question.prompt, talk.texts))) for talk in talks]
-        self._fits(encoded)
-        async for batch, replies, seconds in in_halves(batches(encoded), self._batch, self._alone):
+        encoded = self._fitting(
+            [(talk, self._encode(conversation(talk.question.prompt, talk.texts))) for talk in talks], done
+        )
+        planned = batches(encoded, most_rows(self._device.name))
+        async for batch, replies, seconds in in_halves(planned, self._batch, self._alone):
             for (talk, _), reply in zip(batch, replies, strict=True):
                 if self._cache:
                     source = self._source(talk)
@@ -140,16 +154,20 @@ class LocalContestant:
             return list(encoded["input_ids"])
         return list(tokenizer("\n".join(message.content for message in messages) + "\n")["input_ids"])
 
-    def _fits(self, encoded: Sequence[Encoded]) -> None:
+    def _fitting(self, encoded: Sequence[Encoded], done: Done) -> list[Encoded]:
+        """What fits the model; conversations that no longer do are over, and those that never did are refused."""
         assert self._loaded is not None
         room = room_of(self._loaded[0])
-        for talk, ids in encoded:
-            wanted = len(ids) + talk.question.sampling.max_tokens
-            if room is not None and wanted > room:
-                raise InputError(
-                    f"prompt {talk.question.prompt.id!r}, turn {len(talk.texts) + 1}: {len(ids)} tokens and max_tokens "
-                    f"{talk.question.sampling.max_tokens} do not fit the model's {room}; lower max_tokens or shorten it"
-                )
+        if room is None:
+            return list(encoded)
+        beyond = [item for item in encoded if len(item[1]) + item[0].question.sampling.max_tokens > room]
+        never = [item for item in beyond if not item[0].texts]
+        if never:
+            raise InputError(_refused(never, room))
+        for talk, ids in beyond:
+            talk.over = True
+            done(talk.question, too_long(talk.question, talk.texts, _unfit(talk, ids, room)))
+        return [item for item in encoded if not item[0].over]
 
     def _alone(self, item: Encoded) -> str:
         prompt = item[0].question.prompt.id
@@ -167,13 +185,31 @@ class LocalContestant:
         return row_seed(*source, talk.question.prompt.id, talk.question.sample, len(talk.texts))
 
 
+def _unfit(talk: _Talk, ids: Sequence[int], room: int) -> TooLong:
+    wanted = talk.question.sampling.max_tokens
+    said = f"{len(ids):,} tokens and max_tokens {wanted:,} do not fit the model's {room:,}"
+    return TooLong(said, tokens=len(ids), max_tokens=wanted, room=room)
+
+
+def _refused(never: Sequence[Encoded], room: int) -> str:
+    """Every prompt whose first turn does not fit, the longest first; of many, some are named and the others counted."""
+    longest = sorted(never, key=lambda item: -len(item[1]))
+    names = dict.fromkeys(talk.question.prompt.id for talk, _ in longest)
+    talk, ids = longest[0]
+    said = f"prompt {talk.question.prompt.id!r}, turn 1: {_unfit(talk, ids, room)}"
+    if len(names) > 1:
+        others = listed([repr(name) for name in list(names)[1:]], NAMED)
+        said += f", nor do {plural(len(names) - 1, 'shorter one')}: {others}"
+    return f"{said}; lower max_tokens, or shorten {'them' if len(names) > 1 else 'it'}"
+
+
 def _row(item: Encoded) -> Row:
     return Row(ids=item[1], sampling=item[0].question.sampling)
 
 
-def batches(encoded: Sequence[Encoded]) -> Iterator[list[Encoded]]:
+def batches(encoded: Sequence[Encoded], most: int = MOST_ROWS) -> Iterator[list[Encoded]]:
     """Conversations of equal sampling and similar length together (see `generating.batches`)."""
-    return generating.batches(encoded, _row)
+    return generating.batches(encoded, _row, most)
 
 
 __all__ = ["Device", "LocalContestant", "batches"]

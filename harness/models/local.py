@@ -1,8 +1,8 @@
 """Local language models as judges: asked in writing, or looked at where a verdict would stand.
 
 Whatever waits is answered together, each question once, and kept under the fingerprint of the weights. Refuses a model
-without a chat template before anything is asked, a tokenizer that splits a verdict's token, and a question that does
-not fit the model.
+without a chat template before anything is asked, a tokenizer that splits a verdict's token, and, that one alone, a
+question that does not fit the model.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.errors import InputError
+from harness.errors import InputError, TooLong
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.choices import choice_of, looked_at, packed
-from harness.models.generating import Row, batches, generate, in_halves, opened, room_of
+from harness.models.generating import Row, batches, generate, in_halves, most_rows, opened, room_of
 from harness.models.judgechat import Chat, chats
 from harness.models.meter import Meter
 from harness.models.nexttoken import NextToken
 from harness.models.sampler import row_seed
-from harness.models.waiting import Waiting
+from harness.models.waiting import Waiting, fitting
 from harness.models.weights import choose_device
 from judges.types import Choice, Json, Reply, Request, Sampling, Usage, any_reply
 
@@ -82,7 +82,7 @@ class LocalModel:
     ) -> Reply:
         """Answer a request in writing (see `judges.types.Model.ask`); a schema is answered in text.
 
-        Raises InputError where the question does not fit, RunStopped where the device's memory does not suffice.
+        Raises TooLong where the question does not fit, RunStopped where the device's memory does not suffice.
         """
         kept = stored_as or request
         wanted = _Written(request=request, least=min(request.sampling.max_tokens, kept.sampling.max_tokens))
@@ -91,7 +91,8 @@ class LocalModel:
     async def choose(self, request: Request, *, menu: tuple[str, ...], lead: str) -> Choice:
         """The probabilities of the menu's entries after `lead`: one forward pass, nothing is written.
 
-        Raises InputError where the tokenizer writes an entry as more than one token, or the question does not fit.
+        Raises InputError where the tokenizer writes an entry as more than one token, TooLong where the question does
+        not fit.
         """
         wanted = _Looked(request=request, menu=menu, lead=lead)
         return choice_of(await self._answered(looked_at(self._identity, menu, lead), wanted, any_reply, request))
@@ -109,7 +110,7 @@ class LocalModel:
             self._cache.put(cache_key(identity, kept), reply, source=provenance(identity, kept))
         return reply
 
-    async def _work(self, wanted: Mapping[str, _Wanted]) -> AsyncIterator[tuple[str, Reply]]:
+    async def _work(self, wanted: Mapping[str, _Wanted]) -> AsyncIterator[tuple[str, Reply | TooLong]]:
         if self._loaded is None:
             self._loaded = await asyncio.to_thread(self._open)
         looked = {key: item for key, item in wanted.items() if isinstance(item, _Looked)}
@@ -125,12 +126,16 @@ class LocalModel:
         model, tokenizer = opened(self._base, self._adapter, self._device)
         return model, tokenizer, Chat(tokenizer, self._spec), NextToken(model)
 
-    async def _look(self, looked: Mapping[str, _Looked]) -> AsyncIterator[tuple[str, Reply]]:
+    async def _look(self, looked: Mapping[str, _Looked]) -> AsyncIterator[tuple[str, Reply | TooLong]]:
         assert self._loaded is not None
         next_token = self._loaded[3]
-        keys = list(looked)
-        encoded = await asyncio.to_thread(lambda: [self._before(item) for item in looked.values()])
-        rows, menus = [ids for ids, _ in encoded], [tokens for _, tokens in encoded]
+        encoded, beyond = await asyncio.to_thread(fitting, looked, self._before)
+        for unfit in beyond:
+            yield unfit
+        if not encoded:
+            return
+        keys = [key for key, _ in encoded]
+        rows, menus = [ids for _, (ids, _) in encoded], [tokens for _, (_, tokens) in encoded]
         planned = await asyncio.to_thread(lambda: list(next_token.batches(rows)))
         work = in_halves(planned, lambda batch: next_token.look(rows, menus, batch), lambda _: self._no_memory())
         async for batch, found, _ in work:
@@ -145,11 +150,13 @@ class LocalModel:
         self._fits(len(ids), 0)
         return ids, tokens
 
-    async def _write(self, written: Mapping[str, _Written]) -> AsyncIterator[tuple[str, Reply]]:
+    async def _write(self, written: Mapping[str, _Written]) -> AsyncIterator[tuple[str, Reply | TooLong]]:
         assert self._loaded is not None
-        rows = await asyncio.to_thread(lambda: [(key, self._row(item)) for key, item in written.items()])
+        rows, beyond = await asyncio.to_thread(fitting, written, self._row)
+        for unfit in beyond:
+            yield unfit
         work = in_halves(
-            batches(rows, lambda item: item[1]),
+            batches(rows, lambda item: item[1], most_rows(self._device.name)),
             lambda batch: self._generated([row for _, row in batch]),
             lambda _: self._no_memory(),
         )
@@ -177,13 +184,13 @@ class LocalModel:
         room = room_of(self._loaded[0])
         if room is None or tokens + answer <= room:
             return
-        way_out = "shorten the responses or the judge template (--judge-template), or give a judge that reads more"
-        if answer:
-            raise InputError(
-                f"{self._spec}: a comparison of {tokens} tokens and a reply of {answer} do not fit the model's {room}; "
-                f"lower judge_sampling's max_tokens (now {answer}), {way_out}"
-            )
-        raise InputError(f"{self._spec}: a comparison takes {tokens} tokens and the model reads {room}; {way_out}")
+        reply = f" and a reply of {answer:,} do" if answer else " does"
+        raise TooLong(
+            f"{self._spec}: a question of {tokens:,} tokens{reply} not fit the model's {room:,}",
+            tokens=tokens,
+            max_tokens=answer or None,
+            room=room,
+        )
 
     def _no_memory(self) -> str:
         return (

@@ -44,6 +44,16 @@ class LossModel:
         made._loaded = model, tokenizer
         return made
 
+    @property
+    def device(self) -> Device:
+        """Where it runs and how precisely."""
+        return self._device
+
+    @property
+    def context(self) -> int | None:
+        """The tokens that it reads at once, where it stands in memory and its config says so."""
+        return _room(self._loaded[0].config) if self._loaded is not None else None
+
     async def tokenizer(self) -> Any:
         """The model's tokenizer; loads both. Raises InputError where the checkpoint cannot be loaded."""
         if self._loaded is None:
@@ -94,12 +104,15 @@ def context_of(base: Path) -> int | None:
     from transformers import AutoConfig
 
     try:
-        config = AutoConfig.from_pretrained(str(base), trust_remote_code=False)
-        room = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
+        return _room(AutoConfig.from_pretrained(str(base), trust_remote_code=False))
     # A foreign config makes the library raise anything, bare Exception included.
     except Exception as error:
         reason = " ".join(str(error).split())[:300] or type(error).__name__
         raise InputError(f"{base}: cannot be loaded: {reason}") from None
+
+
+def _room(config: Any) -> int | None:
+    room = getattr(config.get_text_config(decoder=True), "max_position_embeddings", None)
     return room if isinstance(room, int) and room > 0 else None
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.models.generating import BATCH_TOKENS, MOST_ROWS, room_of
+from harness.models.generating import BATCH_TOKENS, MOST_ROWS, hands_on, prompted, room_of
 from harness.models.prefixes import Family, alike, families, root
 
 # Handing on less than this costs more than it spares.
@@ -46,9 +46,9 @@ class NextToken:
         inner = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._names = set(inspect.signature(inner.forward).parameters)
         # Tokens or keys that an adapter puts before every prompt belong to no row.
-        prompted = _prompted(model)
+        by_prompt = prompted(model)
         takes_places = "logits_to_keep" in self._names and _takes_places(sys.modules[type(inner).__module__])
-        self._slices, self._hands_on = takes_places and not prompted, sharing and not prompted
+        self._slices, self._hands_on = takes_places and not by_prompt, sharing and not by_prompt
         self._in_between = "position_ids" in self._names and "attention_mask" in self._names
         self._kept: tuple[list[int], _Past] | None = None
         self._batch_tokens = CPU_BATCH_TOKENS if model.device.type == "cpu" else BATCH_TOKENS
@@ -151,7 +151,7 @@ class NextToken:
         lengths = [
             (past.lengths[parent] if past else 0) + len(ids) for parent, ids in zip(parents, segments, strict=True)
         ]
-        if not _can_be_handed_on(cache, max(lengths)):
+        if not hands_on(cache, max(lengths)):
             return None
         return _Past(cache=cache, mask=inputs["attention_mask"], lengths=lengths)
 
@@ -200,18 +200,6 @@ class NextToken:
         return inputs
 
 
-def _can_be_handed_on(cache: Any, length: int) -> bool:
-    """Whether each layer's keys and values are all that a model remembers, so that rows can be picked and repeated."""
-    from transformers import cache_utils
-
-    plain = (cache_utils.DynamicLayer, cache_utils.DynamicSlidingWindowLayer)
-    return (
-        isinstance(cache, cache_utils.DynamicCache)
-        and len(cache.layers) > 0
-        and all(type(layer) in plain and layer.get_seq_length() >= length for layer in cache.layers)
-    )
-
-
 def _takes_places(module: Any) -> bool:
     """Whether a model's `logits_to_keep` takes a place of its own for every row."""
     import torch
@@ -221,12 +209,6 @@ def _takes_places(module: Any) -> bool:
         return False
     kept = slicing(torch.zeros(2, 3, 1), torch.tensor([[0], [1]]))
     return tuple(kept.shape) == (2, 1, 1)
-
-
-def _prompted(model: Any) -> bool:
-    """Whether an adapter puts tokens or keys of its own before every prompt."""
-    config = getattr(model, "active_peft_config", None)
-    return bool(config is not None and config.is_prompt_learning)
 
 
 def _length_that_changes_nothing(config: Any) -> int | None:

@@ -17,6 +17,8 @@ from harness.records import JudgmentRecord, ResponseRecord, read
 from judges.types import Prompt
 
 Role = Literal["candidate", "baseline"]
+# What a response that failed says of it.
+WHY = ("error", "too_long", "refused")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,12 +49,12 @@ class RecordedResponses:
         for question in questions:
             record = self.by_key[question.prompt.id, question.sample]
             details: dict[str, Any] = {"recorded_model": record.model} if record.model else {}
-            done(
-                question,
-                Answer(
-                    texts=record.texts(), finish=record.finish or "stop", latency_s=record.latency_s, details=details
-                ),
-            )
+            texts = record.texts()
+            if record.finish == "error":
+                texts = record.answered()[: len(question.prompt.turns) - 1] or None
+                details |= {name: getattr(record, name) for name in WHY if hasattr(record, name)}
+            finish = record.finish or "stop"
+            done(question, Answer(texts=texts, finish=finish, latency_s=record.latency_s, details=details))
 
     def _lacks(self, question: Question) -> Problem:
         what = f"has no {self.role} response for prompt {question.prompt.id!r} (sample {question.sample}); add it"

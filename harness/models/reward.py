@@ -1,6 +1,7 @@
 """Reward models: one forward pass an answer, batched over whatever is asked at the same time, each answer scored once.
 
-Refuses a model with another number of outputs than one, weights that do not fit, and answers beyond its context.
+Refuses a model with another number of outputs than one, weights that do not fit, and, each alone, answers beyond its
+context.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from harness.checkpoints.files import tensors
-from harness.errors import InputError
+from harness.errors import InputError, TooLong
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.generating import BATCH_TOKENS, in_halves, opened
 from harness.models.meter import Meter
-from harness.models.waiting import Waiting
+from harness.models.waiting import Waiting, fitting
 from harness.models.weights import choose_device
 from judges.template import without_thinking
 from judges.types import Message, Prompt, Reply, Request, Sampling
@@ -54,7 +55,7 @@ class RewardScorer:
         self._known: dict[str, float] = {}
 
     async def score(self, prompt: Prompt, answer: tuple[str, ...]) -> float:
-        """The reward of an answer. Raises InputError where the model cannot be loaded or the answer does not fit."""
+        """An answer's reward. Raises InputError where the model cannot be loaded, TooLong where that is too long."""
         sampling = Sampling(temperature=0.0, max_tokens=1)
         request = Request(messages=_conversation(prompt, answer), sampling=sampling, nonce=self._nonce)
         key = cache_key(self._identity, request)
@@ -67,14 +68,13 @@ class RewardScorer:
             return self._known[key]
         return await self._waiting.ask(key, request)
 
-    async def _score_waiting(self, waiting: Mapping[str, Request]) -> AsyncIterator[tuple[str, float]]:
+    async def _score_waiting(self, waiting: Mapping[str, Request]) -> AsyncIterator[tuple[str, float | TooLong]]:
         if self._loaded is None:
             self._loaded = await asyncio.to_thread(self._open)
-        encoded = sorted(
-            ((key, self._encode(request)) for key, request in waiting.items()),
-            key=lambda item: len(item[1]),
-            reverse=True,
-        )
+        encoded, beyond = fitting(waiting, self._encode)
+        for unfit in beyond:
+            yield unfit
+        encoded.sort(key=lambda item: len(item[1]), reverse=True)
         work = in_halves(_batches(encoded), lambda batch: self._forward([ids for _, ids in batch]), self._alone)
         async for batch, rewards, _ in work:
             for (key, _), reward in zip(batch, rewards, strict=True):
@@ -109,10 +109,8 @@ class RewardScorer:
             ids = list(tokenizer("\n".join(message.content for message in request.messages))["input_ids"])
         room = getattr(model.config, "max_position_embeddings", None)
         if room is not None and len(ids) > room:
-            raise InputError(
-                f"{self._spec!r}: an answer takes {len(ids)} tokens and the reward model reads {room}; "
-                "lower the suite's max_tokens"
-            )
+            said = f"{self._spec}: a conversation of {len(ids):,} tokens does not fit the reward model's {room:,}"
+            raise TooLong(said, tokens=len(ids), room=room)
         return ids
 
     def _forward(self, rows: Sequence[list[int]]) -> list[float]:

@@ -27,6 +27,10 @@ class RowSampler:
         self._top_p = top_p
         self._generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
 
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with these rows alone."""
+        self._generators = [self._generators[place] for place in places]
+
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         import torch
 

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Generic, TypeVar
 
+from harness.errors import TooLong
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Encoded = TypeVar("Encoded")
 
 # Whoever is about to ask joins the next round.
 GATHERING_S = 0.002
@@ -16,10 +19,10 @@ GATHERING_S = 0.002
 class Waiting(Generic[Item, Result]):
     """Questions by key. `work` answers a round of them and yields each key with its result, in any order.
 
-    What `work` raises is raised to everyone who waits.
+    What `work` yields as an error is raised to whoever asked that one; what it raises, to everyone who waits.
     """
 
-    def __init__(self, work: Callable[[Mapping[str, Item]], AsyncIterator[tuple[str, Result]]]) -> None:
+    def __init__(self, work: Callable[[Mapping[str, Item]], AsyncIterator[tuple[str, Result | TooLong]]]) -> None:
         self._work = work
         self._items: dict[str, tuple[Item, asyncio.Future[Result]]] = {}
         self._draining: asyncio.Task[None] | None = None
@@ -41,7 +44,7 @@ class Waiting(Generic[Item, Result]):
                 async for key, result in self._work({key: item for key, (item, _) in self._items.items()}):
                     future = self._items.pop(key)[1]
                     if not future.done():
-                        future.set_result(result)
+                        _settle(future, result)
         except Exception as error:
             for _, future in self._items.values():
                 if not future.done():
@@ -49,3 +52,26 @@ class Waiting(Generic[Item, Result]):
             self._items.clear()
         finally:
             self._draining = None
+
+
+def _settle(future: asyncio.Future[Result], result: Result | TooLong) -> None:
+    if isinstance(result, TooLong):
+        future.set_exception(result)
+        # Whoever asked may be gone: nobody else needs to hear of it.
+        future.exception()
+    else:
+        future.set_result(result)
+
+
+def fitting(
+    items: Mapping[str, Item], encode: Callable[[Item], Encoded]
+) -> tuple[list[tuple[str, Encoded]], list[tuple[str, TooLong]]]:
+    """Every item as `encode` has it, and apart from those the ones that it finds too long, with what it raised."""
+    rows: list[tuple[str, Encoded]] = []
+    beyond: list[tuple[str, TooLong]] = []
+    for key, item in items.items():
+        try:
+            rows.append((key, encode(item)))
+        except TooLong as error:
+            beyond.append((key, error))
+    return rows, beyond

@@ -58,6 +58,7 @@ def summary_of(found: Found, *, complete: bool) -> LossSummary:
         in_suite=found.job.full,
         notes=_notes(found),
         leakage=guard.from_json(found.manifest.get("leakage")),
+        goal=found.job.suite.goal,
     )
 
 

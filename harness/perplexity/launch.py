@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from harness.carrying import Stop, carried_out
 from harness.errors import InputError
 from harness.launch import Options, Resolve, named_spec
 from harness.leakage import guard
+from harness.models.budget import budget
 from harness.models.meter import Meter
 from harness.models.spec import Spec
 from harness.perplexity.job import LossJob, to_manifest
@@ -19,20 +21,32 @@ from harness.perplexity.run import LossExecutor
 from harness.plan import limited
 from harness.progress import Progress
 from harness.suite import Suite
-from harness.workshop import Workshop
+from harness.workshop import Given, Workshop
+
+if TYPE_CHECKING:
+    from harness.models.losses import LossModel
 
 # What a model reads at once where the suite does not say: enough for most texts, and affordable.
 LONGEST = 2048
 
 
 def plan_job(
-    suite: Suite, options: Options, resolve: Resolve, *, meter: Meter, say: Callable[[str], None]
+    suite: Suite,
+    options: Options,
+    resolve: Resolve,
+    *,
+    meter: Meter,
+    say: Callable[[str], None],
+    given: Mapping[str, tuple[Given, LossModel]] | None = None,
 ) -> tuple[LossJob, dict[str, Measurer], dict[str, Any], Workshop]:
     """The job of a perplexity suite, who measures, and its manifest.
 
-    Raises InputError on anything known before a model is opened.
+    `given` holds models by role that are not to be opened from their specs. Raises InputError on anything known before
+    a model is opened.
     """
     refuse(options)
+    # Nothing here is paid for, so that any amount is enough; what is no amount is refused all the same.
+    budget(options.max_cost)
     seed = suite.seed if options.seed is None else options.seed
     candidate = named_spec(suite, options, "candidate", resolve)
     if candidate is None:
@@ -40,8 +54,9 @@ def plan_job(
     asked = replace(suite, seed=seed, prompts=limited(suite.prompts, options.limit, seed))
     baseline = named_spec(suite, options, "baseline", resolve)
     job = LossJob(suite=asked, candidate=candidate, baseline=baseline, full=len(suite.prompts))
-    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say)
-    sides = sides_of(job, workshop)
+    known = {role: known for role, (known, _) in (given or {}).items()}
+    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, given=known)
+    sides = sides_of(job, workshop, {role: model for role, (_, model) in (given or {}).items()})
     job = replace(job, suite=_settled(asked, sides))
     leaked, unknown = guard.compare(workshop.weights, asked.prompts)
     extra = {
@@ -73,8 +88,11 @@ def refuse(options: Options) -> None:
         )
 
 
-def sides_of(job: LossJob, workshop: Workshop) -> dict[str, Side]:
-    """The folders and fingerprints of who is measured. Raises InputError where one cannot be, or is missing."""
+def sides_of(job: LossJob, workshop: Workshop, held: Mapping[str, LossModel] = MappingProxyType({})) -> dict[str, Side]:
+    """The folders and fingerprints of who is measured; `held` are models that stand in memory, by role.
+
+    Raises InputError where one cannot be measured, or is missing.
+    """
     for role, spec in job.contestants.items():
         _measurable(role, spec)
     from harness.models.weights import choose_device
@@ -88,7 +106,8 @@ def sides_of(job: LossJob, workshop: Workshop) -> dict[str, Side]:
             base=base,
             adapter=adapter,
             fingerprint=workshop.fingerprints[role],
-            device=choose_device(),
+            device=held[role].device if role in held else choose_device(),
+            held=held.get(role),
         )
     return found
 
@@ -110,7 +129,13 @@ def measurers(job: LossJob, sides: Mapping[str, Side], workshop: Workshop) -> di
     """Who measures, by role."""
     max_length, stride = job.window
     return {
-        role: Measurer(side=side, max_length=max_length, stride=stride, cache=workshop.cache, meter=workshop.meter)
+        role: Measurer(
+            side=side,
+            max_length=max_length,
+            stride=stride,
+            cache=workshop.cache if side.held is None else None,
+            meter=workshop.meter,
+        )
         for role, side in sides.items()
     }
 
@@ -119,7 +144,7 @@ def _settled(suite: Suite, sides: Mapping[str, Side]) -> Suite:
     """The suite with its window and stride: the same for both models. Raises InputError where they do not fit."""
     from harness.models.losses import context_of
 
-    contexts = {side.spec: context_of(side.base) for side in sides.values()}
+    contexts = {side.spec: context_of(side.base) if side.held is None else side.held.context for side in sides.values()}
     known = {spec: room for spec, room in contexts.items() if room is not None}
     for spec, room in known.items():
         if suite.max_length is not None and suite.max_length > room:

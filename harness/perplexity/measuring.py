@@ -31,13 +31,18 @@ Done = Callable[[Document, dict[str, Any]], None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Side:
-    """A local model that is measured: its spec, its folders, its fingerprint, and where it runs."""
+    """A local model that is measured: its spec, its folders, its fingerprint, and where it runs.
+
+    `held` is the model itself where it stands in memory already (one that is being trained): it is read as it is, never
+    let go, and nothing of it is cached.
+    """
 
     spec: str
     base: Path
     adapter: Path | None
     fingerprint: str
     device: Device
+    held: LossModel | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,14 +61,15 @@ class Measurer:
         if not waiting:
             return
         side = self.side
-        model = LossModel(spec=side.spec, base=side.base, adapter=side.adapter, device=side.device)
+        model = side.held or LossModel(spec=side.spec, base=side.base, adapter=side.adapter, device=side.device)
         try:
             tokenizer = await model.tokenizer()
             encoded = [(document, encode(tokenizer, document, side.spec)) for document in waiting]
             for group in _together(encoded):
                 await self._read(model, group, done)
         finally:
-            model.close()
+            if side.held is None:
+                model.close()
 
     async def _read(self, model: LossModel, group: Sequence[tuple[Document, Encoded]], done: Done) -> None:
         cut: list[Window] = []

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.goal import Goal, Met, Reading, met
 from harness.leakage.guard import Finding
-from harness.perplexity.figures import Delta, Measured, Records, delta, measured
+from harness.perplexity.figures import Delta, Measured, Records, delta, exp, measured
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,10 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LossSummary:
-    """Everything a perplexity report says. `in_suite` is how many documents the suite has, drawn ones and others."""
+    """Everything a perplexity report says. `in_suite` is how many documents the suite has, drawn ones and others.
+
+    `without_leaked` are the figures of those documents alone that stand in no known training data, where any do.
+    """
 
     n_prompts: int
     in_suite: int
@@ -40,6 +44,8 @@ class LossSummary:
     lost: Mapping[str, Mapping[str, tuple[str, ...]]]
     notes: tuple[str, ...] = ()
     leakage: Finding | None = None
+    without_leaked: Figures | None = None
+    goal: Met | None = None
 
     def as_json(self) -> dict[str, Any]:
         """`summary.json`."""
@@ -57,7 +63,10 @@ class LossSummary:
                 "exact": len(self.leakage.exact),
                 "near": len(self.leakage.near),
                 "ids": list(self.leakage.ids),
+                "without_leaked": (self.without_leaked or self.whole).as_json(),
             }
+        if self.goal is not None:
+            found["goal"] = self.goal.as_json()
         return found | {"notes": list(self.notes)}
 
 
@@ -70,6 +79,7 @@ def summarize(
     in_suite: int,
     notes: Sequence[str] = (),
     leakage: Finding | None = None,
+    goal: Goal | None = None,
 ) -> LossSummary:
     """All figures of a perplexity run; `categories` names every planned document with its category, if it has one."""
     held: dict[str, list[str]] = defaultdict(list)
@@ -80,6 +90,8 @@ def summarize(
     # One unit for all: a category in which two tokenizers happen to agree has no other.
     same = whole.delta.same_tokens if whole.delta is not None else None
     sides = {"candidate": candidate, **({"baseline": baseline} if baseline is not None else {})}
+    leaked = set(leakage.ids) if leakage is not None else set()
+    clean = [name for name in categories if name not in leaked]
     return LossSummary(
         n_prompts=len(categories),
         in_suite=in_suite,
@@ -89,7 +101,26 @@ def summarize(
         lost={role: _lost(records, list(categories)) for role, records in sides.items()},
         notes=tuple(notes),
         leakage=leakage,
+        without_leaked=_figures(candidate, baseline, clean, same) if leaked else None,
+        goal=_met(goal, whole.candidate, complete=complete),
     )
+
+
+def _met(goal: Goal | None, own: Measured, *, complete: bool) -> Met | None:
+    """What became of a goal on the candidate's losses."""
+    if goal is None:
+        return None
+    found = own.bits if goal.metric == "bits_per_byte" else own.loss
+    value, ci = found.value, found.ci
+    if ci is not None:
+        # No loss lies below 0.
+        ci = (max(0.0, ci[0]), ci[1])
+    if goal.metric == "perplexity":
+        ends = [size for end in ci or () if (size := exp(end)) is not None]
+        value, ci = exp(value), (ends[0], ends[1]) if len(ends) == 2 else None
+    reason = found.reason or (None if ci else "the perplexity is too large to write down")
+    reading = Reading(value=value, ci=ci, n=found.n, reason=reason)
+    return met(goal, [reading], undecided=None if complete else "the run is incomplete")
 
 
 def _figures(candidate: Records, baseline: Records | None, ids: Sequence[str], same: bool | None = None) -> Figures:

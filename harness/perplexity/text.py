@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.goal import said
 from harness.perplexity import words
 from harness.perplexity.figures import Delta, Measured, exp
 from harness.perplexity.report import LossReport
@@ -15,7 +16,7 @@ def render(report: LossReport, *, width: int = WIDTH) -> str:
     found = report.summary
     blocks = [
         "\n".join(wrap(line, width, rest="  ") for line in report.title),
-        "\n".join(wrap(sentence, width, rest="  ") for sentence in words.headline(found)),
+        "\n".join(wrap(sentence, width, rest="  ") for sentence in [*words.headline(found), *said(found.goal)]),
         _categories(report, width),
         listing("every document counting alike", words.means(found), width),
         listing("what moved most (below 0: the candidate foresees it better)", words.movers(found), width),

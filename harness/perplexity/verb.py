@@ -14,6 +14,7 @@ from harness import folder
 from harness.carrying import Stop, ended, leakage_gate
 from harness.errors import InputError, RunStopped
 from harness.folder import MANIFEST, as_json, write_whole
+from harness.goal import exit_code, gravest
 from harness.launch import Options, Resolve, same_inputs
 from harness.models.meter import Meter
 from harness.perplexity.collect import find, is_complete, summary_of
@@ -71,6 +72,7 @@ def dry_run(suite: Suite, options: Options, *, as_json: bool) -> int:
         "n_prompts": len(prompts),
         "candidate": options.candidate or suite.candidate,
         "baseline": options.baseline or suite.baseline,
+        **({"goal": str(suite.goal)} if suite.goal is not None else {}),
         "categories": dict(sorted(Counter(prompt.category or "" for prompt in prompts).items())),
     }
     if as_json:
@@ -108,7 +110,8 @@ def _finish(path: Path, report: LossReport, stopped: BaseException | None, *, as
     summary = report.summary
 
     def verdict() -> int:
-        return (leakage_gate(summary.leakage) if gate else 0) or (0 if summary.whole.candidate.n else 3)
+        leaked = leakage_gate(summary.leakage) if gate else 0
+        return gravest([leaked, exit_code(summary.goal), 0 if summary.whole.candidate.n else 3])
 
     told = partial(show, report, as_json=as_json)
     return ended(path, stopped, complete=summary.complete, as_json=as_json, show=told, verdict=verdict)

@@ -147,9 +147,7 @@ def doubts(found: LossSummary) -> Iterable[str]:
     if not found.complete:
         yield "the run is incomplete: these figures are of what is there so far"
     yield from _lost(found)
-    if found.leakage is not None and found.leakage.ids:
-        who = listed([one_line(name, 30) for name in found.leakage.ids], 3)
-        yield f"{plural(len(found.leakage.ids), 'document')} stood in training data ({who}): counted here"
+    yield from _leaked(found)
     if delta is not None:
         yield from _disagreeing(delta)
     if found.n_prompts < SMALL:
@@ -158,6 +156,29 @@ def doubts(found: LossSummary) -> Iterable[str]:
     if small:
         yield f"fewer than {SMALL} documents in {plural(len(small), 'category', 'categories')}: read them as hints"
     yield from found.notes
+
+
+def _leaked(found: LossSummary) -> Iterable[str]:
+    """Which documents a model was trained on, and what the others alone say."""
+    leaked, clean = found.leakage, found.without_leaked
+    if leaked is None or clean is None:
+        return
+    who = listed([one_line(name, 30) for name in leaked.ids], 3)
+    seen = [f"{len(ids):,} in the {role}'s" for role, ids in leaked.seen.items() if ids]
+    count = plural(len(leaked.ids), "document")
+    yield f"{count} stood in training data ({' and '.join(seen)}: {who}), and what was seen is foretold better"
+    own = clean.candidate
+    if own.loss.value is None:
+        yield "no document is left without those that were trained on"
+        return
+    ends = f"95 % {number(max(0.0, own.loss.ci[0]))} to {number(own.loss.ci[1])}" if own.loss.ci else "no interval"
+    said = f"without them the candidate's loss is {number(own.loss.value)} ({ends}) on {plural(own.n, 'document')}"
+    moved = clean.delta.main if clean.delta is not None else None
+    if clean.delta is not None and moved is not None and moved.found.value is not None:
+        said += (
+            f", {signed(moved.found.value, digits_of(moved))} {clean.delta.unit} beside the baseline ({_sure(moved)})"
+        )
+    yield said
 
 
 def _lost(found: LossSummary) -> Iterable[str]:

@@ -5,7 +5,7 @@ The gravest come first. An empty list means that none of these was found, not th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from harness.figures import Result
 from harness.report.data import Comparison, Report
@@ -22,6 +22,11 @@ _STATUS = {
     "refused": "refused",
     "provider_error": "failed at the provider",
     "skipped": "skipped",
+}
+# What no context had room for has one of these statuses, with a mark of its own.
+_UNFIT = {
+    "skipped": ("unanswered", "where a conversation did not fit its model to the end"),
+    "truncated": ("too_long", "too long for the judge"),
 }
 
 
@@ -97,12 +102,22 @@ def _unscored(name: str, summary: Summary) -> Iterable[str]:
     failed = {status: count for status, count in statuses.items() if status != "ok"}
     missing = summary.judges[name].unscored
     if failed:
-        why = ", ".join(f"{count:,} {_STATUS.get(status, status)}" for status, count in failed.items())
+        why = ", ".join(_reasons(failed, summary.unfit.get(name, {})))
         left = f"; {_are(missing, 'prompt')} unscored" if missing else "; every prompt still has a verdict"
         bad, of = sum(failed.values()), plural(sum(statuses.values()), "verdict")
         yield f"{name}: {bad:,} of {of} {'is' if bad == 1 else 'are'} unusable ({why}){left}"
     elif missing:
         yield f"{name}: {_are(missing, 'prompt')} unscored, with no judgment at all"
+
+
+def _reasons(failed: Mapping[str, int], unfit: Mapping[str, int]) -> Iterable[str]:
+    """How verdicts failed, what a context had no room for in words of its own."""
+    for status, count in failed.items():
+        own = unfit.get(_UNFIT[status][0], 0) if status in _UNFIT else 0
+        if count > own:
+            yield f"{count - own:,} {_STATUS.get(status, status)}"
+        if own:
+            yield f"{own:,} {_UNFIT[status][1]}"
 
 
 def _are(count: int, noun: str) -> str:

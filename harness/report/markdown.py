@@ -81,6 +81,7 @@ def _head(report: Report) -> str:
     verdict = words.verdict(report.summary)
     lines = [f"# {escape(report.title)}", f"**{escape(verdict[0].upper() + verdict[1:])}**: "]
     lines[-1] += escape(words.basis(report.summary))
+    lines += [f"**{escape(line)}**" for line in words.goal_line(report.summary)]
     sides = [
         f"{role} {escape(side.spec)}"
         for role, side in (("candidate", report.candidate), ("baseline", report.baseline))

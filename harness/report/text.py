@@ -75,7 +75,8 @@ def _decision(report: Report, width: int, pen: _Pen) -> str:
     lines = [*words.counted(report.comparisons), *words.clean_line(report.summary)]
     counted = "\n".join(pen.dim(wrap(line, width)) for line in lines)
     bold = text.replace(verdict, pen.bold(verdict), 1)
-    return f"{bold}\n{counted}".rstrip("\n")
+    goal = "".join(f"{pen.bold(wrap(line, width))}\n" for line in words.goal_line(report.summary))
+    return f"{bold}\n{goal}{counted}".rstrip("\n")
 
 
 def _judges(report: Report, width: int, pen: _Pen) -> str:

@@ -6,6 +6,7 @@ It refuses a bare win rate: n, won–lost–tied and the interval, or why there 
 from __future__ import annotations
 
 from harness.figures import Result
+from harness.goal import said
 from harness.report.doubts import doubts, report_doubts
 from harness.report.further import sections
 from harness.report.leakage import clean_line, leaked_ids, leaked_line
@@ -35,6 +36,7 @@ __all__ = [
     "counted",
     "doubts",
     "equal_length",
+    "goal_line",
     "headline",
     "judge_line",
     "leaked_ids",
@@ -50,6 +52,11 @@ __all__ = [
 def headline(summary: Summary) -> str:
     """The decision and what it rests on, as one or two sentences."""
     return f"{verdict(summary)}: {basis(summary)}"
+
+
+def goal_line(summary: Summary) -> list[str]:
+    """What became of the suite's goal, where it has one."""
+    return said(summary.goal)
 
 
 def verdict(summary: Summary) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.collect import Found
-from harness.errors import CallFailed
+from harness.errors import CallFailed, TooLong
 from harness.models.cache import ReplyCache, cache_key
 from harness.models.choices import choice_of, looked_at
 from harness.models.contestant import Done, Question
@@ -21,6 +21,7 @@ from harness.models.spec import Spec
 from harness.outcome import slots
 from harness.records import JudgmentRecord
 from harness.run import CONTROL_ORDER, UNANSWERED, texts_of
+from harness.toolong import raised
 from harness.workshop import APIS
 from judges.controls import Texts
 from judges.types import MODES, Choice, Judge, Mode, Presentation, Reply, Request, Ruling, any_reply
@@ -81,7 +82,7 @@ class Replaying:
 
     name: str
     inner: Judge | None
-    known: Mapping[Shown, Ruling | None]
+    known: Mapping[Shown, Ruling | TooLong | None]
     tally: Counter[str] = field(default_factory=Counter)
 
     async def judge(self, shown: Presentation, *, rng: Any, repeat: int = 0) -> Ruling:
@@ -90,6 +91,9 @@ class Replaying:
         written = self.known.get(key)
         if key in self.known and written is None:
             raise CallFailed("the run has no answer to this")
+        if isinstance(written, TooLong):
+            self.tally["journal"] += 1
+            raise written
         if self.inner is not None:
             try:
                 ruling = await self.inner.judge(shown, rng=rng, repeat=repeat)
@@ -113,15 +117,15 @@ class Silent:
         return
 
 
-def journalled(found: Found, judgments: Iterable[JudgmentRecord], judge: str) -> dict[Shown, Ruling | None]:
+def journalled(found: Found, judgments: Iterable[JudgmentRecord], judge: str) -> dict[Shown, Ruling | TooLong | None]:
     """What a judge is on record with, by what it was shown; None where the record says that no answer came."""
     answered = texts_of(found.responses)
-    known: dict[Shown, Ruling | None] = {}
+    known: dict[Shown, Ruling | TooLong | None] = {}
     for record in judgments:
         pair = [answered.get((record.id, role, record.repeat)) for role in ("candidate", "baseline")]
         if record.judge == judge and record.order is not None and pair[0] is not None and pair[1] is not None:
             a, b = slots(pair[0], pair[1], record.order)
-            known[record.id, record.repeat, a, b] = _ruling(record)
+            known[record.id, record.repeat, a, b] = raised(record) or _ruling(record)
     for line in found.controls:
         if line["judge"] == judge:
             a, b = slots(tuple(line["whole"]), tuple(line["damaged"]), CONTROL_ORDER[line["order"]])

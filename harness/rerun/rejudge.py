@@ -28,6 +28,7 @@ from harness.records import JudgmentRecord, on_disk
 from harness.rerun.noise import steady
 from harness.run import UNANSWERED, Bench, judgment_json, presentations_of, texts_of
 from harness.stats.spread import Rate, clustered_rate
+from harness.toolong import failed
 from harness.workshop import Workshop
 from judges.types import Presentation, Ruling
 
@@ -170,7 +171,8 @@ async def _bench(
                 shown = Presentation(prompt=cell.prompt, a=a, b=b)
                 ruling = await bench.judge.judge(shown, rng=rng, repeat=cell.repeat)
             except CallFailed as error:
-                ruling, more = Ruling(verdict=None, status="provider_error"), {"error": str(error)}
+                status, more = failed(error)
+                ruling = Ruling(verdict=None, status=status)
             journal.append(name, judgment_json(bench.judge.name, cell, ruling, candidate, baseline) | more)
             progress.advance()
 

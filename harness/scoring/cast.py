@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from harness import goal as goals
 from harness.errors import InputError, Problem
 from harness.folder import MANIFEST, read_manifest
 from harness.job import suite_of
 from harness.judging import MODELS, fits_grading, template_of
 from harness.kinship import flags
 from harness.models.contestant import Contestant
-from harness.models.recorded import RecordedResponses
+from harness.models.recorded import RecordedResponses, file_sha256
 from harness.models.spec import Spec
 from harness.records import ResponseRecord, on_disk
+from harness.report.numerals import listed, one_line
 from harness.responding import RESPONSES
 from harness.scoring.job import ScoreJob
-from harness.scoring.run import GradingBench, ScoreCast
+from harness.scoring.run import SCORES, GradingBench, ScoreCast
+from harness.seal import changed, seals_of, state
 from harness.suite import Suite
 from harness.workshop import Workshop
 from judges.build import GRADERS, LAST_TURN_ONLY, Wanted, build_grader
+from judges.reward import CENTER, SPREAD
 from judges.types import Prompt
 
 
@@ -24,14 +30,21 @@ def cast_of(job: ScoreJob, workshop: Workshop) -> ScoreCast:
     """Everyone a score job needs. Raises InputError where a file, a key, a checkpoint or a price is missing."""
     workshop.can_pay((*job.contestants.values(), *job.judges))
     contestants = {role: _contestant(spec, role, job, workshop) for role, spec in job.contestants.items()}
-    return ScoreCast(contestants=contestants, benches=tuple(_bench(spec, job, workshop) for spec in job.judges))
+    benches = tuple(_bench(spec, job, workshop) for spec in job.judges)
+    scales = {bench.grader.name: bench.grader.scale for bench in benches}
+    unfit = goals.fits(job.suite.goal, scales, baseline=job.baseline is not None)
+    if unfit is not None:
+        raise InputError(unfit)
+    return ScoreCast(contestants=contestants, benches=benches)
 
 
 def _contestant(spec: Spec, role: str, job: ScoreJob, workshop: Workshop) -> Contestant:
     if spec.kind == "recorded" and (spec.path / MANIFEST).is_file():
         found, fingerprint = of_run(spec, job.suite)
         workshop.fingerprints[role] = fingerprint
-        workshop.warnings[role] = other_sampling(spec, job.suite)
+        # What answers are taken over is the file's, whoever wrote it: a run that goes on has to find it as it was.
+        workshop.fingerprints[f"responses of the {role}"] = file_sha256(spec.path / RESPONSES)
+        workshop.warnings[role] = [*unsealed(spec.path), *other_sampling(spec, job.suite)]
         return found
     return workshop.contestant(spec, role, job.suite, job.nonce)
 
@@ -54,6 +67,29 @@ def of_run(spec: Spec, suite: Suite) -> tuple[RecordedResponses, str]:
         raise InputError(problems)
     found = RecordedResponses(path=run / RESPONSES, role="baseline", by_key=by_key)
     return found, str(manifest.get("fingerprints", {}).get("candidate"))
+
+
+def unsealed(run: Path) -> list[str]:
+    """What is to be said where an earlier run's folder is not what that run left: edited journals, another question.
+
+    Of its grades none is taken over; that they were changed says that the folder was.
+    """
+    manifest = read_manifest(run)
+    seals = seals_of(manifest)
+    if not seals:
+        return ["its answers are of an earlier run that never ended, so that nothing shows whether they were edited"]
+    said = []
+    for name in (RESPONSES, *SCORES.values()):
+        found = state(run, name, seals) if name in seals or (run / name).exists() else "whole"
+        if found in ("changed", "longer"):
+            how = "edited or cut" if found == "changed" else "added to"
+            what = "its answers here are those that stand there now" if name == RESPONSES else "its grades are not used"
+            said.append(f"{name} of the earlier run was {how} after it ended; {what}")
+    parts = changed(manifest) or []
+    if parts:
+        more = listed([one_line(part) for part in parts], 3)
+        said.append(f"the manifest of the earlier run was edited after it ended ({more})")
+    return said
 
 
 def other_sampling(spec: Spec, suite: Suite) -> list[str]:
@@ -99,8 +135,8 @@ def _bench(spec: Spec, job: ScoreJob, workshop: Workshop) -> GradingBench:
         sampling=job.suite.judge_sampling,
         mode=own.mode,
         template=found,
-        center=own.center if own.center is not None else 0.0,
-        spread=own.spread if own.spread is not None else 1.0,
+        center=own.center if own.center is not None else CENTER,
+        spread=own.spread if own.spread is not None else SPREAD,
         nonce=job.nonce,
     )
     grader = build_grader(spec.kind, wanted)

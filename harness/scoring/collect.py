@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness import toolong
 from harness.errors import InputError, Problem
 from harness.folder import read_manifest
 from harness.leakage import guard
@@ -18,8 +19,9 @@ from harness.report.numerals import one_line, plural
 from harness.responding import RESPONSES, answered_for_good
 from harness.run import UNANSWERED
 from harness.scoring.figures import Scale, graded_turns
+from harness.scoring.further import with_further
 from harness.scoring.job import ScoreJob, from_manifest
-from harness.scoring.run import SCORES, cells_of
+from harness.scoring.run import SCORES, cells_of, never, sample_of
 from harness.scoring.summary import ScoreSummary, Setting, summarize
 from harness.seal import seals_of, state
 from harness.stats.intervals import TOLERANCE
@@ -99,7 +101,11 @@ def is_complete(found: Found) -> bool:
             for sample in range(job.repeats[prompt.id]):
                 if not answered_for_good(found.responses.get((prompt.id, role, sample)), recorded=recorded):
                     return False
-        answered = {r.key() for r in found.scores[role] if r.status not in UNANSWERED or _lost(found, role, r)}
+        answered = {
+            row.key()
+            for row in found.scores[role]
+            if row.status not in UNANSWERED or never(row, found.responses.get((row.id, role, sample_of(row))), recorded)
+        }
         for cell in cells_of(job):
             for judge in found.manifest["judge_names"]:
                 if (
@@ -108,15 +114,6 @@ def is_complete(found: Found) -> bool:
                 ):
                     return False
     return True
-
-
-def _lost(found: Found, role: str, record: ScoreRecord) -> bool:
-    """Whether a grade was skipped because its response failed for good."""
-    sample = int((record.model_extra or {}).get("sample", 0) or 0)
-    response = found.responses.get((record.id, role, sample))
-    recorded = found.job.contestants[role].kind == "recorded"
-    failed = response is not None and response.finish == "error" and answered_for_good(response, recorded=recorded)
-    return record.status == "skipped" and failed
 
 
 def summary_of(found: Found, *, complete: bool) -> ScoreSummary:
@@ -128,15 +125,17 @@ def summary_of(found: Found, *, complete: bool) -> ScoreSummary:
         scales=found.scales,
         full=found.job.full,
     )
-    return summarize(
-        found.scores["candidate"],
-        found.scores.get("baseline", ()),
+    ours, theirs = found.scores["candidate"], found.scores.get("baseline", ())
+    summary = summarize(
+        ours,
+        theirs,
         setting,
         judges=found.judges,
         complete=complete,
         notes=notes_of(found),
         leakage=guard.from_json(found.manifest.get("leakage")),
     )
+    return with_further(summary, ours, theirs, found.job.suite.goal)
 
 
 def turns_of(judge: str, found: Found) -> dict[str, tuple[int, ...]]:
@@ -158,14 +157,18 @@ def notes_of(found: Found) -> list[str]:
     for role in job.contestants:
         records = [record for (_, side, _), record in found.responses.items() if side == role]
         said += answer_notes(role, records)
+    for judge in found.judges:
+        rows = [row for own in found.scores.values() for row in own if row.judge == judge]
+        said += toolong.questions(judge, rows)
     return said
 
 
 def answer_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
     """What is to be said of one contestant's answers: cut off, empty, missing, thinking taken out."""
     cut = sum(record.finish == "length" for record in records)
-    failed = sum(record.finish == "error" for record in records)
-    answers = [text for record in records for text in record.texts() or ()]
+    early = [record for record in records if record.finish == "error" and toolong.too_long(record) is None]
+    refused, failed = sum(bool(record.answered()) for record in early), sum(not record.answered() for record in early)
+    answers = [text for record in records for text in record.answered()]
     thinking = sum(as_judged(text) != text for text in answers)
     unclosed = sum(without_thinking(text)[1] for text in answers)
     empty = sum(not as_judged(text).strip() for text in answers)
@@ -180,4 +183,6 @@ def answer_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
         said.append(f"{role}: {empty:,} of {texts} are empty and graded as they are")
     if failed:
         said.append(f"{role}: {failed:,} of {talks} failed, and no judge was asked about them")
-    return said
+    if refused:
+        said.append(f"{role}: {refused:,} of {talks} ended with a refusal; the turns before it are graded")
+    return said + toolong.conversations(role, records, "and were graded as far as they went")

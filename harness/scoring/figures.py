@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
@@ -18,6 +18,7 @@ from harness.records import ScoreRecord
 from harness.stats.intervals import TOLERANCE
 from harness.stats.paired import Difference, mean_difference
 from harness.stats.signflip import sign_flip
+from harness.toolong import ends
 
 Scale = tuple[float, float]
 Turns = Mapping[str, Sequence[int]]
@@ -30,7 +31,7 @@ class Scored:
 
     `unscored` counts prompts that lack the score of a turn, `floor` and `ceiling` are the shares of scored prompts at
     the scale's ends (None where the scale is not known), `turns` the mean of every turn over the prompts that have it.
-    `statuses` counts single gradings.
+    `statuses` counts single gradings; `unfit` those that no context had room for (see `toolong.ends`).
     """
 
     n: int
@@ -45,6 +46,15 @@ class Scored:
     turns: Mapping[str, float]
     categories: Mapping[str, float]
     statuses: Mapping[str, int]
+    unfit: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def endings(self) -> dict[str, int]:
+        """`statuses`, in which what no context had room for is told apart from replies that were cut off."""
+        beyond = {"no answer": self.unfit.get("unanswered", 0), "too long": self.unfit.get("too_long", 0)}
+        cut = self.statuses.get("truncated", 0) - sum(beyond.values())
+        found = {**self.statuses, **({"truncated": cut} if "truncated" in self.statuses else {}), **beyond}
+        return {status.replace("_", " "): count for status, count in found.items() if count > 0}
 
     def as_json(self) -> dict[str, Any]:
         """The object of the contract, with the keys this project adds at its end."""
@@ -60,6 +70,7 @@ class Scored:
             "ceiling": self.ceiling,
             "scale": list(self.scale) if self.scale else None,
             "statuses": dict(self.statuses),
+            **({"too_long": dict(self.unfit)} if self.unfit else {}),
         }
 
 
@@ -147,11 +158,12 @@ def scored(
         turns={str(turn): fmean(sorted(s for (_, own), s in by_turn.items() if own == turn)) for turn in numbers},
         categories=_by_category(scores, categories),
         statuses=dict(sorted(statuses.items())),
+        unfit=ends(known),
     ), scores
 
 
 def _clipped(ci: tuple[float, float] | None, scale: Scale | None) -> tuple[float, float] | None:
-    """An interval no wider than the scale."""
+    """An interval that ends where the scale (or what a difference can be) does."""
     if ci is None or scale is None:
         return ci
     return max(scale[0], ci[0]), min(scale[1], ci[1])
@@ -177,6 +189,9 @@ def delta(candidate: Mapping[str, float], baseline: Mapping[str, float], scale: 
     by_prompt = {prompt: candidate[prompt] - baseline[prompt] for prompt in both}
     differences = np.asarray(list(by_prompt.values()), dtype=np.float64)
     width = scale[1] - scale[0] if scale else None
-    found = mean_difference(differences, bounds=(-width, width) if width is not None else None)
+    bounds = (-width, width) if width is not None else None
+    found = mean_difference(differences, bounds=bounds)
+    # No mean difference lies further out than one prompt's can; that end says nothing, the other stays as it is.
+    found = replace(found, ci=_clipped(found.ci, bounds))
     tested = sign_flip(differences, np.random.default_rng(SEED)).p_value if differences.size else None
     return Delta(difference=found, p_value=tested, by_prompt=by_prompt)

@@ -18,6 +18,7 @@ from harness.report.numerals import listed, one_line
 from harness.run import UNANSWERED
 from harness.scoring.collect import on_scale
 from harness.scoring.figures import Scale, graded_turns
+from harness.scoring.further import with_further
 from harness.scoring.summary import ScoreSummary, Setting, summarize
 from judges import rubric
 from judges.build import GRADERS
@@ -54,7 +55,8 @@ def of_files(paths: Sequence[Path]) -> ScoreSummary:
         full=dict(Counter(category or "" for category in categories.values())),
     )
     complete = not any(record.status in UNANSWERED for record in rows)
-    return summarize(rows, (), setting, judges=judges, complete=complete, notes=list(_scale_notes(scales)))
+    summary = summarize(rows, (), setting, judges=judges, complete=complete, notes=list(_scale_notes(scales)))
+    return with_further(summary, rows, ())
 
 
 def _categories(rows: Iterable[ScoreRecord]) -> dict[str, str | None]:
@@ -73,6 +75,11 @@ def scale_of(judge: str, rows: Iterable[ScoreRecord]) -> Scale | None:
     scale = rubric.RubricGrader().scale if judge == "rubric" else ONE_TO_TEN
     scores = [record.score for record in rows if record.score is not None]
     return scale if scores and scale[0] <= min(scores) and max(scores) <= scale[1] else None
+
+
+def known_scale(judge: str, rows: Iterable[ScoreRecord]) -> Scale | None:
+    """The scale of a judge that this project knows, where every score lies on it; None elsewhere."""
+    return scale_of(judge, rows) if _is_spec(judge) else None
 
 
 def _scale_notes(scales: Mapping[str, Scale | None]) -> Iterable[str]:

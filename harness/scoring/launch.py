@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from harness.errors import InputError
 from harness.folder import MANIFEST
 from harness.launch import Options, Resolve, named_spec, settled_judges
 from harness.leakage import guard
-from harness.models.budget import budget
+from harness.models.budget import Budget, budget
 from harness.models.meter import Meter
 from harness.models.recorded import RecordedResponses
 from harness.models.spec import Spec
@@ -23,16 +23,27 @@ from harness.scoring.cast import cast_of, kin, notes
 from harness.scoring.job import ScoreJob, to_manifest
 from harness.scoring.run import ScoreCast, ScoreExecutor
 from harness.suite import Suite
-from harness.workshop import Workshop
+from harness.workshop import Given, Workshop
 
 
 def plan_job(
-    suite: Suite, options: Options, resolve: Resolve, *, meter: Meter, say: Callable[[str], None]
+    suite: Suite,
+    options: Options,
+    resolve: Resolve,
+    *,
+    meter: Meter,
+    say: Callable[[str], None],
+    given: Mapping[str, Given] | None = None,
+    spending: Budget | None = None,
 ) -> tuple[ScoreJob, ScoreCast, dict[str, Any], Workshop]:
-    """The job of a score suite, its cast, and its manifest. Raises InputError on anything known before a call."""
+    """The job of a score suite, its cast, and its manifest. Raises InputError on anything known before a call.
+
+    `given` holds contestants by role that are not to be opened from their specs; `spending` is the budget of a command
+    that makes several runs, else this run has that of --max-cost.
+    """
     if options.stop_early or options.panel is not None:
         raise InputError("--stop-early and --panel belong to pairwise suites; leave them out")
-    spending = budget(options.max_cost)
+    spending = spending or budget(options.max_cost)
     seed = suite.seed if options.seed is None else options.seed
     suite = replace(suite, seed=seed, repeats=options.repeats or suite.repeats)
     candidate = named_spec(suite, options, "candidate", resolve)
@@ -48,7 +59,7 @@ def plan_job(
         repeats={},
         full=dict(full),
     )
-    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, budget=spending)
+    workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, given=given, budget=spending)
     cast = cast_of(job, workshop)
     job = replace(job, repeats=_repeats(asked, cast))
     leaked, unknown = guard.compare(workshop.weights, asked.prompts)

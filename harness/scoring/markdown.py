@@ -33,6 +33,7 @@ def render(report: ScoreReport) -> str:
         section("Of the whole suite", items(words.whole(found))),
         section("Ends of the scale", items(words.scale_ends(found))),
         section("The judges' own noise", items(words.noise(found))),
+        section("Where the spread comes from", items(words.spread(found))),
         section("Missing grades", _missing(report)),
         section("How it was made", items(f"{label}: {text}" for label, text in report.facts.items() if text)),
     ]
@@ -42,6 +43,7 @@ def render(report: ScoreReport) -> str:
 def _head(report: ScoreReport) -> str:
     contestants = ", ".join(escape(line) for line in report.title[1:])
     said = [f"- {escape(sentence)}" for sentence in words.headline(report.summary)]
+    said += [f"- **{escape(sentence)}**" for sentence in words.goal(report.summary)]
     more = [escape(_HIDDEN)] if report.items else []
     lines = [f"# {escape(report.title[0])}", contestants, "\n".join(said), *more]
     return "\n\n".join(line for line in lines if line)
@@ -120,7 +122,7 @@ def _missing(report: ScoreReport) -> str:
     """Which gradings ended without a grade, and how every judge's ended."""
     found = report.summary
     sides = [("candidate", found.judges), ("baseline", found.baseline)]
-    counted = [(name, role, own.statuses) for role, judges in sides for name, own in judges.items()]
+    counted = [(name, role, own.endings) for role, judges in sides for name, own in judges.items()]
     lost = list(_lost(report))
     if not lost and all(set(statuses) <= {"ok"} for _, _, statuses in counted):
         return ""
@@ -128,7 +130,7 @@ def _missing(report: ScoreReport) -> str:
     lines = [
         [escape(name), role, *(f"{statuses.get(status, 0):,}" for status in names)] for name, role, statuses in counted
     ]
-    parts = [table(["judge", "of", *(escape(name.replace("_", " ")) for name in names)], lines)]
+    parts = [table(["judge", "of", *map(escape, names)], lines)]
     if lost:
         parts.append(table(["prompt", "of", "judge", "turn", "why"], lost[:MOST], align="---"))
     if len(lost) > MOST:
@@ -149,5 +151,5 @@ def _lost(report: ScoreReport) -> Iterable[list[str]]:
 
 def _why(grade: ScoreRecord) -> str:
     error = (grade.model_extra or {}).get("error")
-    said = grade.status.replace("_", " ")
+    said = rows.ending(grade)
     return escape(f"{said}: {error}" if isinstance(error, str) else said, 100)

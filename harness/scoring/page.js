@@ -5,8 +5,9 @@
   const FIELDS = ["judge", "category", "want", "sort"];
   const [ID, SAMPLE, CATEGORY, TURNS, REFERENCE, ANSWERS, LEVELS] = [0, 1, 2, 3, 4, 5, 6];
   const WHY = {
-    invalid_parse: "invalid: the reply names no grade of the scale", truncated: "the reply was cut off", refused: "the judge refused",
-    provider_error: "the call failed", skipped: "not asked", absent: "not on record",
+    "invalid parse": "invalid: the reply names no grade of the scale", truncated: "the reply was cut off", refused: "the judge refused",
+    "provider error": "the call failed", skipped: "not asked", absent: "not on record",
+    "no answer": "the conversation had no room for this turn", "too long": "too long for the judge",
   };
   const form = document.getElementById("filters");
   if (!form) return;
@@ -55,7 +56,7 @@
   };
   function isWanted(item, want) {
     if (!want.want) return true;
-    if (want.want === "unanswered") return item[ANSWERS].some((answer) => answer && !answer[0]);
+    if (want.want === "unanswered") return item[ANSWERS].some((answer) => answer && (answer[0] || []).length < item[TURNS].length);
     if (want.want === "ungraded") {
       return item[ANSWERS].some((answer) => answer && answer[1].some((grade) => grade[3] === null && want.judges.includes(grade[0])));
     }
@@ -184,7 +185,7 @@
     const { name, scale } = data.judges[place];
     const made = el("div", "grade");
     made.append(el("bdi", "", name), ": ");
-    if (score === null) made.append(el("b", "none", `no grade (${WHY[state] || state.replaceAll("_", " ")})`));
+    if (score === null) made.append(el("b", "none", `no grade (${WHY[state] || state})`));
     else made.append(el("b", "", minus(String(Number(score.toFixed(3))))), scale ? minus(` of ${scale[0]} to ${scale[1]}`) : "");
     const aside = [asking ? `asked again, ${asking + 1}` : "", raw !== null ? minus(`reward ${Number(raw.toFixed(4))}`) : "", mode === "verdict-token" ? "expected from the grade’s token" : ""];
     const said = aside.filter(Boolean).join("; ");

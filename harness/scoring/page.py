@@ -154,7 +154,7 @@ def _statuses(report: ScoreReport) -> list[_Status]:
     sides += [(name, "baseline", own) for name, own in found.baseline.items()]
     order = list(found.judges)
     sides.sort(key=lambda side: order.index(side[0]))
-    return [_Status(judge=name, role=role, counts=own.statuses, own=own) for name, role, own in sides]
+    return [_Status(judge=name, role=role, counts=own.endings, own=own) for name, role, own in sides]
 
 
 def _sections(report: ScoreReport) -> list[tuple[str, list[str]]]:
@@ -164,5 +164,6 @@ def _sections(report: ScoreReport) -> list[tuple[str, list[str]]]:
         "Of the whole suite": words.whole(found),
         "Ends of the scale": words.scale_ends(found),
         "The judges’ own noise": words.noise(found),
+        "Where the spread comes from": words.spread(found),
     }
     return [(title, said) for title, sentences in every.items() if (said := list(sentences))]

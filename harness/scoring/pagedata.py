@@ -12,7 +12,7 @@ from harness.records import ScoreRecord
 from harness.report.pagedata import dump
 from harness.scoring.figures import prompt_scores
 from harness.scoring.report import Item, ScoreReport
-from harness.scoring.rows import absent, records_of
+from harness.scoring.rows import absent, ending, records_of
 from harness.scoring.summary import ScoreSummary
 
 ROLES = ("candidate", "baseline")
@@ -83,7 +83,8 @@ def _grade(place: int, grade: ScoreRecord) -> list[Any]:
     reply, mode, error = (text if isinstance(text, str) else None for text in texts)
     raw = more.get("raw")
     raw = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else None
-    return [place, grade.turn, more.get("asking", 0) or 0, _round(grade.score), grade.status, reply, raw, mode, error]
+    how = ending(grade)
+    return [place, grade.turn, more.get("asking", 0) or 0, _round(grade.score), how, reply, raw, mode, error]
 
 
 def _change(found: ScoreSummary, judge: str, prompt: str) -> float | None:

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from harness.records import ScoreRecord
 from harness.scoring.collect import Found
 from harness.scoring.summary import ScoreSummary
+from judges.reward import CENTER, SPREAD, formula
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
-    """One contestant's answers to one sample of a prompt, one text a turn, with every grade they got."""
+    """One contestant's answers to one sample of a prompt, one text an answered turn, with every grade they got."""
 
     texts: tuple[str, ...] | None
     grades: tuple[ScoreRecord, ...]
@@ -55,7 +56,8 @@ def report_of(found: Found, summary: ScoreSummary) -> ScoreReport:
             for role in job.contestants:
                 record = found.responses.get((prompt.id, role, sample))
                 own = sorted(grades.get((prompt.id, role, sample), []), key=lambda r: (r.judge, r.turn, r.repeat))
-                answers[role] = Answer(texts=record.texts() if record is not None else None, grades=tuple(own))
+                texts = (record.answered() or None) if record is not None else None
+                answers[role] = Answer(texts=texts, grades=tuple(own))
             items.append(
                 Item(
                     id=prompt.id,
@@ -77,7 +79,7 @@ def _facts(found: Found) -> dict[str, str]:
         own = spec.asking
         told = [own.mode and f"{own.mode} mode", own.template]
         if spec.kind == "reward":
-            told.append(f"grade = 1 + 9 · logistic((reward − {own.center or 0:g}) / {own.spread or 1:g})")
+            told.append(f"grade = {formula(own.center or CENTER, own.spread or SPREAD)}")
         named = ", ".join(text for text in told if text)
         ways.append(f"{spec.text} ({named})" if named else spec.text)
     samples = sorted(set(job.repeats.values()))

@@ -16,6 +16,7 @@ from harness.scoring.figures import Delta, Scale, Scored, delta, scored
 from harness.scoring.report import Item, ScoreReport
 from harness.scoring.summary import TOGETHER, ScoreSummary, Setting, summarize
 from harness.scoring.words import number, signed
+from harness.toolong import too_long, unanswered
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,6 +143,13 @@ def absent(found: ScoreSummary, item: Item, role: str) -> list[tuple[str, int]]:
     held = {(grade.judge, grade.turn) for grade in item.answers[role].grades}
     planned = [(name, turn) for name, turns in found.setting.turns.items() for turn in turns.get(item.id, ())]
     return [one for one in planned if one not in held]
+
+
+def ending(grade: ScoreRecord) -> str:
+    """How a grading ended, what no context had room for in words of its own."""
+    if unanswered(grade):
+        return "no answer"
+    return "too long" if too_long(grade) is not None else grade.status.replace("_", " ")
 
 
 def figure(own: Scored | None) -> Figure:

@@ -17,13 +17,19 @@ from harness.models.contestant import Contestant, Question
 from harness.plan import seeded
 from harness.pool import together
 from harness.progress import Progress
-from harness.records import ScoreRecord, on_disk
-from harness.responding import RESPONSES, respond
-from harness.run import UNANSWERED, texts_of
+from harness.records import ResponseRecord, ScoreRecord, on_disk
+from harness.responding import RESPONSES, Responses, answered_for_good, respond
+from harness.run import UNANSWERED
 from harness.scoring.job import ScoreJob
-from judges.types import Exhibit, Grade, Grader, Prompt
+from harness.toolong import failed, too_long, without_answer
+from judges.template import as_judged
+from judges.types import Exhibit, Grade, Grader, Prompt, Status
 
 SCORES: Mapping[str, str] = {"candidate": "scores.jsonl", "baseline": "scores_baseline.jsonl"}
+# A response by prompt, role and sample; the status and the reason of a turn that it does not answer.
+Sample = tuple[str, str, int]
+Lack = tuple[Status, dict[str, Any]]
+MISSING: Lack = ("skipped", {"error": "the response is missing"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,9 +99,8 @@ class ScoreExecutor:
         specs = self.job.contestants
         who = {role: (contestant, specs[role].text) for role, contestant in self.cast.contestants.items()}
         responses = await respond(self.run, self.journal, self.progress, who, self._questions())
-        answered = texts_of(responses)
         for role in self.cast.contestants:
-            await self._grades(role, answered)
+            await self._grades(role, responses)
 
     def _questions(self) -> list[Question]:
         job = self.job
@@ -105,8 +110,13 @@ class ScoreExecutor:
             for sample in range(job.repeats[prompt.id])
         ]
 
-    async def _grades(self, role: str, answered: Mapping[tuple[str, str, int], Sequence[str]]) -> None:
-        done = {r.key() for r in on_disk(self.run / SCORES[role], ScoreRecord) if r.status not in UNANSWERED}
+    async def _grades(self, role: str, responses: Responses) -> None:
+        recorded = self.job.contestants[role].kind == "recorded"
+        done = {
+            row.key()
+            for row in on_disk(self.run / SCORES[role], ScoreRecord)
+            if row.status not in UNANSWERED or never(row, responses.get((row.id, role, sample_of(row))), recorded)
+        }
         cells = cells_of(self.job)
         wanted = {bench.grader.name: [cell for cell in cells if bench.grades(cell)] for bench in self.cast.benches}
         waiting = {
@@ -115,37 +125,64 @@ class ScoreExecutor:
         }
         total = sum(map(len, wanted.values()))
         self.progress.stage(f"grades of the {role}", total, total - sum(map(len, waiting.values())))
-        await together(self._pool(bench, role, waiting[bench.grader.name], answered) for bench in self.cast.benches)
+        given = {key: record for key, record in responses.items() if key[1] == role}
+        answered = {key: tuple(map(as_judged, record.answered())) for key, record in given.items()}
+        lacking = {key: _lacking(record) for key, record in given.items() if record.finish == "error"}
+        await together(
+            self._pool(bench, role, waiting[bench.grader.name], answered, lacking) for bench in self.cast.benches
+        )
 
     async def _pool(
         self,
         bench: GradingBench,
         role: str,
         waiting: Iterable[Cell],
-        answered: Mapping[tuple[str, str, int], Sequence[str]],
+        answered: Mapping[Sample, Sequence[str]],
+        lacking: Mapping[Sample, Lack],
     ) -> None:
         queue = iter(waiting)
 
         async def work() -> None:
             for cell in queue:
-                texts = answered.get((cell.prompt.id, role, cell.sample))
-                self.journal.append(SCORES[role], await self._graded(bench.grader, role, cell, texts))
+                sample = (cell.prompt.id, role, cell.sample)
+                texts = answered.get(sample, ())
+                if cell.turn <= len(texts):
+                    line = await self._graded(bench.grader, role, cell, texts)
+                else:
+                    status, why = lacking.get(sample, MISSING)
+                    line = score_json(bench.grader.name, cell, role, Grade(score=None, status=status)) | why
+                self.journal.append(SCORES[role], line)
                 self.progress.advance()
 
         await together(work() for _ in range(bench.workers))
 
-    async def _graded(self, grader: Grader, role: str, cell: Cell, texts: Sequence[str] | None) -> dict[str, Any]:
-        if texts is None:
-            return score_json(grader.name, cell, role, Grade(score=None, status="skipped")) | {
-                "error": "the response is missing"
-            }
+    async def _graded(self, grader: Grader, role: str, cell: Cell, texts: Sequence[str]) -> dict[str, Any]:
         shown = Exhibit(prompt=cell.prompt, answers=tuple(texts[: cell.turn]))
         rng = seeded(self.job.suite.seed, grader.name, role, cell.prompt.id, cell.turn, cell.repeat)
         try:
             return score_json(grader.name, cell, role, await grader.grade(shown, rng=rng, repeat=cell.repeat))
         except CallFailed as error:
-            failed = Grade(score=None, status="provider_error")
-            return score_json(grader.name, cell, role, failed) | {"error": str(error)}
+            status, why = failed(error)
+            return score_json(grader.name, cell, role, Grade(score=None, status=status)) | why
+
+
+def _lacking(response: ResponseRecord) -> Lack:
+    """What the grade of a turn is that a response which failed does not answer, and why."""
+    if too_long(response) is not None:
+        return "truncated", without_answer(response)
+    error = (response.model_extra or {}).get("error")
+    return "skipped", {"error": error} if response.answered() and isinstance(error, str) else MISSING[1]
+
+
+def sample_of(record: ScoreRecord) -> int:
+    """Which of a contestant's samples a grade is of."""
+    return int((record.model_extra or {}).get("sample", 0) or 0)
+
+
+def never(record: ScoreRecord, response: ResponseRecord | None, recorded: bool) -> bool:
+    """Whether a grade was skipped once and for all: its response failed for good, and not after its turn."""
+    failed = response is not None and response.finish == "error" and answered_for_good(response, recorded=recorded)
+    return record.status == "skipped" and failed and response is not None and record.turn > len(response.answered())
 
 
 def score_json(judge: str, cell: Cell, role: str, grade: Grade) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from harness.goal import Met
 from harness.leakage.guard import Finding
 from harness.records import ScoreRecord
 from harness.scoring.figures import Delta, Scale, Scored, Turns, delta, scored
+from harness.scoring.maps import Mapped
 from harness.scoring.noise import Noise, noise_of
+from harness.scoring.variance import GradeVariance
 from harness.stats.stratified import WholeSet, of_whole
 
 TOGETHER = "all judges"
@@ -45,6 +48,7 @@ class ScoreSummary:
     `judges` are the candidate's figures by judge, `baseline` the baseline's, `deltas` candidate minus baseline.
     `categories` are of the one judge, or of the mean of all judges where they share a scale. `whole` and `whole_delta`
     hold what a draw by --limit says of all the suite's prompts. `noise` is a judge's own, where it was asked again.
+    `variance`, `maps` and `goal` are `further`'s.
     """
 
     n_prompts: int
@@ -61,6 +65,9 @@ class ScoreSummary:
     noise: Mapping[str, Noise] = field(default_factory=dict)
     leakage: Finding | None = None
     graded: bool = True
+    variance: tuple[GradeVariance, ...] = ()
+    maps: Mapping[str, Mapped] = field(default_factory=dict)
+    goal: Met | None = None
 
     def as_json(self) -> dict[str, Any]:
         """`summary.json`: the contract's keys first, then those this project adds."""
@@ -83,6 +90,12 @@ class ScoreSummary:
             }
         if self.noise:
             known["judge_noise"] = {name: found.as_json() for name, found in self.noise.items()}
+        if self.variance:
+            known["variance"] = [found.as_json() for found in self.variance]
+        if self.maps:
+            known["reward_maps"] = {name: found.as_json() for name, found in self.maps.items()}
+        if self.goal is not None:
+            known["goal"] = self.goal.as_json()
         if self.leakage is not None:
             known["leakage"] = {
                 "exact": len(self.leakage.exact),

@@ -17,7 +17,7 @@ def render(report: ScoreReport, *, width: int = WIDTH) -> str:
     found = report.summary
     blocks = [
         "\n".join(wrap(line, width, rest="  ") for line in report.title),
-        "\n".join(wrap(sentence, width, rest="  ") for sentence in words.headline(found)),
+        "\n".join(wrap(sentence, width, rest="  ") for sentence in [*words.headline(found), *words.goal(found)]),
         _table("", found.judges, found.baseline, found.deltas, width),
         _turns(report, width),
         _table("by category", found.categories, {}, found.category_deltas, width),
@@ -25,6 +25,7 @@ def render(report: ScoreReport, *, width: int = WIDTH) -> str:
         listing("ends of the scale", words.scale_ends(found), width),
         listing("what moved most", words.movers(found), width),
         listing("the judges' own noise", words.noise(found), width),
+        listing("where the spread comes from", words.spread(found), width),
         listing("what to doubt", words.doubts(found), width),
         wrap(f"made with {'; '.join(f'{label} {text}' for label, text in report.facts.items())}", width),
     ]

@@ -13,17 +13,21 @@ from harness import folder
 from harness.carrying import Stop, ended, leakage_gate
 from harness.errors import InputError, RunStopped
 from harness.folder import MANIFEST, as_json, write_whole
+from harness.goal import exit_code, gravest
 from harness.launch import Options, Resolve, same_inputs
 from harness.models.budget import budget
 from harness.models.meter import Meter
 from harness.models.spec import Spec
 from harness.progress import showing
+from harness.records import ScoreRecord, on_disk
 from harness.scoring.cast import cast_of
 from harness.scoring.collect import find, is_complete, summary_of
 from harness.scoring.files import of_files
 from harness.scoring.job import from_manifest
 from harness.scoring.launch import carry_out, plan_job
+from harness.scoring.maps import refuse_others
 from harness.scoring.report import ScoreReport, report_of
+from harness.scoring.run import SCORES
 from harness.seal import seal
 from harness.suite import Suite
 from harness.workshop import Workshop
@@ -58,6 +62,8 @@ def resume(path: Path, *, concurrency: int, as_json: bool, max_cost: float | Non
             workshop = Workshop(concurrency=concurrency, meter=meter, say=progress.say, budget=spending)
             cast = cast_of(job, workshop)
             same_inputs(manifest, workshop, path)
+            lines = [(name, row) for name in SCORES.values() for row in on_disk(path / name, ScoreRecord)]
+            refuse_others(path, job.judges, lines)
             stopped = carry_out(job, cast, workshop, path, progress)
             tokens = meter.tokens_json(manifest.get("tokens"))
             report, stopped = conclude(path, {**manifest, "tokens": tokens}, stopped)
@@ -93,7 +99,8 @@ def _finish(
     summary = report.summary
 
     def verdict() -> int:
-        return (leakage_gate(summary.leakage) if gate else 0) or (0 if summary.graded else 3)
+        leaked = leakage_gate(summary.leakage) if gate else 0
+        return gravest([leaked, exit_code(summary.goal), 0 if summary.graded else 3])
 
     told = partial(show, report, as_json=as_json)
     return ended(path, stopped, complete=summary.complete, as_json=as_json, show=told, verdict=verdict)
@@ -115,6 +122,7 @@ def dry_run(
         "n_prompts": len(prompts),
         "candidate": contestants[0],
         "baseline": contestants[1],
+        **({"goal": str(suite.goal)} if suite.goal is not None else {}),
         "judges": [spec.text for spec in specs],
         "modes": {spec.text: spec.asking.mode for spec in specs if spec.asking.mode is not None},
         "responses": sides * last,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness import goal as goals
 from harness.report.numerals import listed, one_line, p_value, percent, plural
+from harness.scoring import maps, variance
 from harness.scoring.figures import Delta, Scored
 from harness.scoring.summary import ScoreSummary
 from harness.stats.stratified import WholeSet
@@ -15,6 +17,7 @@ ALPHA = 0.05
 QUOTABLE = 0.05
 # So many of the prompts that moved most are listed on either side.
 MOST = 5
+_ENDINGS = {"no answer": "with no answer to grade", "too long": "too long for the judge"}
 # A whole that is drawn by less than this share says little about single categories.
 FEW_A_CATEGORY = 10
 
@@ -134,6 +137,16 @@ def noise(found: ScoreSummary) -> Iterable[str]:
         )
 
 
+def goal(found: ScoreSummary) -> list[str]:
+    """What became of the suite's goal, where it has one."""
+    return goals.said(found.goal)
+
+
+def spread(found: ScoreSummary) -> list[str]:
+    """Where the differences between single grades come from, and what more of would help."""
+    return variance.sentences(found.variance)
+
+
 def doubts(found: ScoreSummary) -> Iterable[str]:
     """What may be wrong, missing, leaked, underpowered or not comparable, the weightiest first."""
     if not found.complete:
@@ -144,6 +157,7 @@ def doubts(found: ScoreSummary) -> Iterable[str]:
             "their grades are counted here"
         )
     yield from _undecided(found)
+    yield from maps.doubts(found.maps)
     for name, own in found.judges.items():
         yield from _missing(name, own, "candidate")
     for name, own in found.baseline.items():
@@ -179,8 +193,8 @@ def _undecided(found: ScoreSummary) -> Iterable[str]:
 
 def _missing(name: str, own: Scored, role: str) -> Iterable[str]:
     """What of a contestant a judge gave no score, by what came instead."""
-    lost = {status: count for status, count in own.statuses.items() if status != "ok"}
-    why = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in lost.items())
+    lost = {how: count for how, count in own.endings.items() if how != "ok"}
+    why = ", ".join(f"{count:,} {_ENDINGS.get(how, how)}" for how, count in lost.items())
     if own.unscored:
         yield f"{one_line(name)}: {plural(own.unscored, 'prompt')} of the {role} unscored{f' ({why})' if why else ''}"
     elif lost:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +23,12 @@ from harness.stats.intervals import TOLERANCE
 
 Array = NDArray[np.float64]
 # Fewer lost than FEW, or less than LITTLE in units of the greatest loss that can be: the variance does not tell how
-# much more there is to lose. Both, and SKEW, are as low as the simulated rates allow (tests/bench/gate.py).
+# much more there is to lose. Both, SQUARED and SKEW are as low as the simulated rates allow (tests/bench/gate.py).
 FEW = 10
 LITTLE = 6.0
+# The same of squares: many small losses, as of grades, are much lost and tell nothing of great ones. Where losses are
+# 1/6 of the greatest or more, LITTLE asks for as much already.
+SQUARED = 1.0
 # The skewness of a sample is smaller than its population's, most of all where the long tail was missed.
 SKEW = 1.5
 _NODES = 100
@@ -39,7 +42,8 @@ _ROOM = 2_000_000
 class Samples:
     """r samples of n ≥ 2 values: the distinct `values` (k,), their `counts` (r, k), and what the tests need (r,).
 
-    `below` counts values below 0, `lost` is the sum of what they lack. Clustered values set the two themselves.
+    `below` counts values below 0, `lost` is the sum of what they lack, `squared` that of its squares. Clustered values
+    set the three themselves.
     """
 
     values: Array
@@ -50,9 +54,17 @@ class Samples:
     skew: Array
     below: Array
     lost: Array
+    squared: Array
 
 
-def of_counts(values: Array, counts: Array, *, below: Array | None = None, lost: Array | None = None) -> Samples:
+def of_counts(
+    values: Array,
+    counts: Array,
+    *,
+    below: Array | None = None,
+    lost: Array | None = None,
+    squared: Array | None = None,
+) -> Samples:
     """Samples of the same size from counts (r, k) of distinct values (k,)."""
     n = int(counts[0].sum())
     mean = counts @ values / n
@@ -71,6 +83,7 @@ def of_counts(values: Array, counts: Array, *, below: Array | None = None, lost:
         skew=np.where(spread, third / sd**3, 0.0),
         below=counts[:, negative].sum(axis=1) if below is None else below,
         lost=-counts[:, negative] @ values[negative] if lost is None else lost,
+        squared=counts[:, negative] @ values[negative] ** 2 if squared is None else squared,
     )
 
 
@@ -93,11 +106,13 @@ def of_clusters(values: Array, clusters: Sequence[str], lowest: float) -> tuple[
     mean = math.fsum(values.tolist()) / values.size
     sums = np.bincount(places, weights=values)
     distinct, counts = np.unique(mean + share * (sums - sizes * mean), return_counts=True)
+    lost = share * np.maximum(-sums, 0.0)
     samples = of_counts(
         distinct,
         counts[None, :].astype(np.float64),
         below=np.array([np.count_nonzero(sums < -TOLERANCE)], dtype=np.float64),
-        lost=np.array([share * np.maximum(-sums, 0.0).sum()]),
+        lost=np.array([lost.sum()]),
+        squared=np.array([(lost**2).sum()]),
     )
     return samples, mean + share * float(sizes.max()) * (lowest - mean)
 
@@ -105,6 +120,20 @@ def of_clusters(values: Array, clusters: Sequence[str], lowest: float) -> tuple[
 def mirrored(samples: Samples) -> Samples:
     """The samples of the values' opposites; not for clustered ones, which are made anew from theirs."""
     return of_counts(-samples.values[::-1], samples.counts[:, ::-1])
+
+
+def as_many(samples: Samples, n: int) -> Samples:
+    """What n ≥ 2 values like these are expected to be: the same shares, a smaller error."""
+    times = n / samples.n
+    return replace(
+        samples,
+        n=n,
+        counts=samples.counts * times,
+        se=samples.se * math.sqrt((samples.n - 1) / (n - 1)),
+        below=samples.below * times,
+        lost=samples.lost * times,
+        squared=samples.squared * times,
+    )
 
 
 def exceeds(samples: Samples, against: float, lowest: float) -> Array:
@@ -121,7 +150,8 @@ def exceeds(samples: Samples, against: float, lowest: float) -> Array:
 
 def sparse(samples: Samples, lowest: float) -> NDArray[np.bool_]:
     """Which samples lost too few, or too little, or vary too little, for that to tell what more there is to lose."""
-    found: NDArray[np.bool_] = (samples.below < FEW) | (samples.lost < -LITTLE * lowest) | (samples.se == 0)
+    little = (samples.lost < -LITTLE * lowest) | (samples.squared < SQUARED * lowest**2)
+    found: NDArray[np.bool_] = (samples.below < FEW) | little | (samples.se == 0)
     return found
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from harness.stats.careful import Samples, exceeds, lower_bound, mirrored, of_clusters, of_values, sparse
+from harness.stats.careful import Samples, as_many, exceeds, lower_bound, mirrored, of_clusters, of_values, sparse
 from harness.stats.intervals import TOLERANCE
 from harness.stats.paired import clustered_difference, mean_difference
 
@@ -103,7 +103,7 @@ def noninferiority(
         clusters=len(set(clusters)) if clusters is not None else None,
         rare=bool(sparse(samples, lowest)[0]),
     )
-    return _needed(found, low)
+    return _needed(found, samples, low, lowest)
 
 
 def prompts_needed(sd: float, margin: float) -> int:
@@ -186,19 +186,45 @@ def _interval(
     return found.ci, "constant-bounded" if found.method == "constant-bounded" else "student"
 
 
-def _needed(found: NonInferiority, lowest: float) -> NonInferiority:
+def _needed(found: NonInferiority, samples: Samples, low: float, lowest: float) -> NonInferiority:
     """`found` with the prompts that would decide, or with the reason why no number can be given."""
     sd, lower, upper = found.sd, found.lower, found.upper
     assert sd is not None and lower is not None and upper is not None
     if sd <= TOLERANCE:
-        return _needed_if_equal(found, lowest)
-    needed = prompts_needed(sd, found.margin)
+        return _needed_if_equal(found, low)
+    needed = _prompts_to_pass(samples, prompts_needed(sd, found.margin), found, lowest)
     if found.outcome != "inconclusive" or needed > found.n:
         return replace(found, n_needed=needed, needed_for="power")
     # Where bounds are wider than the spread alone makes them (rare losses, skewness), their own width counts.
     as_wide = _ceil(found.n * ((upper - lower) / found.margin) ** 2)
     needed = max(prompts_decisive(sd, found.margin), as_wide, found.n + 1)
     return replace(found, n_needed=needed, needed_for="certainty")
+
+
+def _prompts_to_pass(samples: Samples, textbook: int, found: NonInferiority, lowest: float) -> int:
+    """The prompts that pass with 80 % power where nothing is lost, if further ones are like these.
+
+    The textbook's number, unless that many would still be too few to tell what more there is to lose: then the first
+    number, to within 1 %, of which a sample like this one with the mean that 80 % of samples exceed passes.
+    """
+    each = found.n / samples.n
+
+    def passes(count: int) -> bool:
+        many = as_many(samples, count)
+        unlucky = float(ndtri(POWER)) * float(many.se[0])
+        against = float(samples.mean[0]) + unlucky - found.margin
+        return unlucky < found.margin and float(exceeds(many, against, lowest)[0]) < ALPHA
+
+    least = max(2, _ceil(textbook / each))
+    if not sparse(as_many(samples, least), lowest)[0]:
+        return textbook
+    most = least
+    while not passes(most):
+        most *= 2
+    while most - least > most // 100:
+        middle = (least + most) // 2
+        least, most = (least, middle) if passes(middle) else (middle + 1, most)
+    return max(textbook, _ceil(most * each))
 
 
 def _needed_if_equal(found: NonInferiority, lowest: float) -> NonInferiority:

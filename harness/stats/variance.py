@@ -94,8 +94,8 @@ def split(values: Array, *, rng: np.random.Generator, resamples: int = RESAMPLES
     raw = {name: float(value) for name, value in _estimates(sums.sum(axis=0), design).items()}
     draws: dict[str, Array] = {}
     if prompts >= FEWEST_FOR_INTERVAL and resamples > 0:
-        resampled = _resampled(sums, rng, resamples)
-        draws = {name: np.maximum(found, 0) for name, found in _estimates(resampled, design).items()}
+        drawn = _estimates(resampled(sums, rng, resamples), design)
+        draws = {name: np.maximum(found, 0) for name, found in drawn.items()}
     total = sum(max(0.0, value) for value in raw.values())
     parts = {name: _part(name, raw, total, draws, design) for name in PARTS}
     return Split(design=design, parts=parts, total=total, draws=draws)
@@ -170,7 +170,7 @@ def _sums(values: Array) -> Array:
     return np.concatenate(columns, axis=1)
 
 
-def _resampled(sums: Array, rng: np.random.Generator, resamples: int) -> Array:
+def resampled(sums: Array, rng: np.random.Generator, resamples: int) -> Array:
     """The sums over prompts with random weights that add up to their number; of many prompts, group by group."""
     prompts = sums.shape[0]
     sizes = np.ones(prompts)

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.bench import agree, agreement, anchor, forgetting, judging, leakage, speed, statistics
+from tests.bench import agree, agreement, anchor, forgetting, generation, judging, leakage, rewards, speed, statistics
 from tests.bench.measure import Section, machine
 
 PAGE = Path(__file__).resolve().parents[2] / "BENCHMARKS.md"
@@ -59,6 +59,8 @@ def main() -> int:
         *agreement.ALL,
         *agree.ALL,
         *judging.ALL,
+        *generation.ALL,
+        *rewards.ALL,
         *anchor.ALL,
         *forgetting.ALL,
     ):

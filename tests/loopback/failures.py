@@ -41,6 +41,8 @@ def failure(fault: Fault, path: str, headers: Mapping[str, str], body: dict[str,
     """The error a fault stands for; None where it is no error with a status."""
     if fault.kind == "content_filter" and path != CHAT:
         return Failure(status=400, message="Output blocked by content filtering policy")
+    if fault.kind == "too_long":
+        return _too_long(path)
     if fault.kind == "bad_key":
         key = headers.get("x-api-key") or headers.get("authorization", "").removeprefix("Bearer ")
         return Failure(status=401, message=f"Incorrect API key provided: {key}.", code="invalid_api_key")
@@ -50,6 +52,16 @@ def failure(fault: Fault, path: str, headers: Mapping[str, str], body: dict[str,
     if fault.kind == "rejects":
         return _rejection(str(fault.parameter), path, body)
     return _PLAIN.get(fault.kind)
+
+
+def _too_long(path: str) -> Failure:
+    if path != CHAT:
+        return Failure(status=400, message="prompt is too long: 208310 tokens > 200000 maximum")
+    words = (
+        "This model's maximum context length is 4096 tokens. However, your messages resulted in 4160 tokens. "
+        "Please reduce the length of the messages."
+    )
+    return Failure(status=400, message=words, code="context_length_exceeded", param="messages")
 
 
 def _rejection(parameter: str, path: str, body: dict[str, Any]) -> Failure:

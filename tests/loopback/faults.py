@@ -20,6 +20,7 @@ Kind = Literal[
     "conflict",  # 409
     "too_large",  # 413
     "bad_request",  # 400
+    "too_long",  # 400, the context's length exceeded
     "content_filter",  # 400
     "bad_key",  # 401, its message holding the key it was given
     "forbidden",  # 403

@@ -10,6 +10,10 @@ pytest.importorskip("torch")
 
 from harness import checkpoint
 from harness.errors import InputError, RunStopped
+from harness.launch import Options
+from harness.perplexity import verb as losses
+from harness.suite import load as load_suite
+from tests.harness.scoring.made import grading
 from tests.loopback import Loopback, policy
 from tests.published import write_lines
 from tests.train.small import WORDS, answers, merged, recipe, rows_of, same, train
@@ -33,6 +37,8 @@ class Reader:
         self._met = set()
 
     def __call__(self, request):
+        if grading(request):
+            return {"rating": 1 + sum(word in WORDS for text in policy.texts(request) for word in text.split()) % 10}
         (dish,) = set(re.findall(r"dish \d+", "\n".join(policy.texts(request))))
         shown = policy.shown_answers(request)
         met = [(dish, text) in self._met for text in shown]
@@ -66,7 +72,8 @@ def write_suite(folder, **more):
         "sampling": {"temperature": 1.0, "max_tokens": 12},
         **more,
     }
-    (folder / "suite.yaml").write_text(json.dumps(keys))
+    kept = {name: value for name, value in keys.items() if value is not None}
+    (folder / "suite.yaml").write_text(json.dumps(kept))
 
 
 def evaluated(folder, base, **more):
@@ -184,3 +191,116 @@ def test_a_look_knows_what_the_training_itself_has_seen(tmp_path, base):
     assert summary["leakage"]["exact"] > PROMPTS / 2
     report = next((made / "evaluations").glob("step-5/report.md")).read_text()
     assert "unfinished training: this is the model at step 5 of" in report
+
+
+SCORED = {"kind": "score", "judges": [JUDGE]}
+DOCUMENTS = {"kind": "perplexity", "judges": None, "prompts": "documents.jsonl", "sampling": None}
+
+
+def gauged(folder, base, suite, **more):
+    """A recipe that looks at a suite of another kind."""
+    path = evaluated(folder, base, **more)
+    rows = [
+        {"id": str(n), "prompt": f"tell of dish {n}", "response": "a soup with leeks and rice", "category": str(n % 2)}
+        for n in range(PROMPTS)
+    ]
+    write_lines(folder / "documents.jsonl", rows)
+    write_suite(folder, **suite)
+    return path
+
+
+def told_by(path, folder):
+    """Train, and return the checkpoint's folder with all that was said meanwhile."""
+    lines = []
+    yard = Yard(checkpoints=folder / "made", on_progress=lambda *_: None, say=lines.append)
+    return built(load(path), yard, resume=False).folder, lines
+
+
+def test_a_score_suite_gives_a_score_and_what_it_is_beside_the_base(tmp_path, base):
+    made, lines = told_by(gauged(tmp_path, base, SCORED, training={"epochs": 1}), tmp_path)
+    looks = {row["step"]: row for row in rows_of(made) if "score" in row}
+    assert list(looks) == [5, 10, 12]
+    run = json.loads((made / "evaluations/step-5/manifest.json").read_text())
+    assert (run["complete"], len(run["suite"]["prompts"]), run["baseline"]["text"]) == (True, 6, f"hf/{base}")
+    assert run["suite"]["sampling"]["temperature"] == 0
+    found = json.loads((made / "evaluations/step-10/summary.json").read_text())
+    own, moved = found["judges"][JUDGE], found["delta"][JUDGE]
+    row = looks[10]
+    assert (row["score"], row["score_n"], [row["score_low"], row["score_high"]]) == (own["mean"], 6, own["ci"])
+    assert row["score_change"] == moved["difference"]
+    whole = json.loads((made / "evaluations/step-12-whole/summary.json").read_text())
+    assert whole["n_prompts"] == PROMPTS
+    assert checkpoint.read(made).metrics["whole_score"] == whole["judges"][JUDGE]["mean"]
+    assert re.search(
+        r"step 5: score \d\.\d\d over 6 of 12 prompts \((95 % |no interval).* beside the baseline", lines[0]
+    )
+    assert lines[-1].startswith("what is kept: score") and "over all 12 prompts" in lines[-1]
+
+
+def test_early_stopping_on_the_score_puts_the_best_back(tmp_path, base):
+    more = {"early_stopping": {"metric": "score", "patience": 1, "min_difference": 0.5}, "training": {"epochs": 9}}
+    made = train(gauged(tmp_path, base, SCORED, **more, save={"every": 5, "keep": 9}))
+    manifest = checkpoint.read(made)
+    looks = {row["step"]: row["score"] for row in rows_of(made) if "score" in row}
+    best = max(looks, key=lambda step: (looks[step], -step))
+    assert manifest.ended == "score did not improve by more than 0.5 for 1 looks"
+    assert manifest.steps_done < manifest.steps_planned and same(made, made / f"checkpoint-{best}")
+
+
+def test_a_perplexity_suite_gives_the_loss_that_a_run_of_its_own_gives(tmp_path, base):
+    made, lines = told_by(gauged(tmp_path, base, DOCUMENTS, training={"epochs": 1}), tmp_path)
+    looks = {row["step"]: row for row in rows_of(made) if "suite_loss" in row}
+    assert list(looks) == [5, 10, 12]
+    found = json.loads((made / "evaluations/step-10/summary.json").read_text())
+    own, row = found["candidate"], looks[10]
+    assert (row["suite_loss"], [row["suite_loss_low"], row["suite_loss_high"]]) == (own["loss"], own["ci"])
+    assert (row["suite_loss_n"], row["suite_perplexity"]) == (6, own["perplexity"])
+    assert row["suite_loss_change"] == found["delta"]["difference"] < 0
+    assert "nats a token over 6 of 12 documents (95 %" in lines[0]
+    # The same weights, opened from the disk as any run does.
+    suite = tmp_path / "suite.yaml"
+    options = Options(candidate=f"hf/{base}+{made}", limit=None)
+    out = tmp_path / "again"
+    assert losses.run(load_suite(suite), options, out=out, as_json=True, resolve=lambda spec, _: spec) == 0
+    again = json.loads((out / "summary.json").read_text())["candidate"]["loss"]
+    assert checkpoint.read(made).metrics["whole_suite_loss"] == pytest.approx(again, abs=1e-5)
+
+
+def test_looking_at_losses_moves_no_weight(tmp_path, base):
+    once = {"training": {"epochs": 1}, "lora": {"dropout": 0.1}}
+    looked = train(gauged(tmp_path / "a", base, DOCUMENTS, **once))
+    unseen = train(evaluated(tmp_path / "b", base, **once, evaluate=None))
+    assert same(looked, unseen)
+
+
+def test_a_training_that_is_steered_by_losses_keeps_the_lowest(tmp_path, base):
+    stopping = {"metric": "suite_loss", "patience": 1, "min_difference": 5.0}
+    path = gauged(tmp_path, base, DOCUMENTS, early_stopping=stopping, save={"every": 5, "keep": 9})
+    made = train(path)
+    looks = {row["step"]: row["suite_loss"] for row in rows_of(made) if "suite_loss" in row}
+    # The second look is lower, by less than 5 nats: it ends the training, and its weights are the best.
+    assert list(looks) == [5, 10] and looks[10] < looks[5]
+    assert (checkpoint.read(made).steps_done, checkpoint.read(made).weights_step) == (10, None)
+    assert same(made, made / "checkpoint-10")
+
+
+def test_what_a_suite_cannot_do_while_training_is_said_before(tmp_path, base):
+    cases = [
+        (SCORED, {"early_stopping": {"metric": "win_rate", "patience": 1}}, "'look' measures; use 'score'"),
+        ({}, {"early_stopping": {"metric": "score", "patience": 1}}, "'look' measures; use 'win_rate'"),
+        (DOCUMENTS, {"evaluate": {"judges": [JUDGE]}}, "nobody judges a perplexity suite"),
+        ({**SCORED, "judges": [JUDGE, "anthropic/x"]}, {}, "one judge's score is followed while training, found 2"),
+        ({**SCORED, "judges": None}, {}, "neither the recipe nor 'look' names a judge"),
+    ]
+    for place, (suite, more, why) in enumerate(cases):
+        path = gauged(tmp_path / str(place), base, suite, **more)
+        with pytest.raises(InputError, match=why):
+            load(path)
+
+
+def test_documents_that_were_trained_on_are_said(tmp_path, base):
+    path = gauged(tmp_path, base, DOCUMENTS, training={"epochs": 1})
+    shown = [{"prompt": f"tell of dish {n}", "response": "a soup with bread"} for n in range(PROMPTS)]
+    write_lines(tmp_path / "data.jsonl", [*shown, *answers(60)])
+    _, lines = told_by(path, tmp_path)
+    assert "of them stand in training data" in lines[-1]

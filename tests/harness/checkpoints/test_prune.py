@@ -55,9 +55,11 @@ def pruned(shelf, capsys, keep, by=None):
         ("last:1", None, [200]),
         ("last:3", None, [100, 150, 200]),
         ("best:9", None, [50, 100, 150, 200]),
+        ("step:100", None, [100]),
+        ("step:200,50,200", None, [50, 200]),
     ],
 )
-def test_the_best_or_the_last_stay_and_the_end_always(shelf, capsys, keep, by, left):
+def test_the_named_the_best_or_the_last_stay_and_the_end_always(shelf, capsys, keep, by, left):
     pruned(shelf, capsys, keep, by)
     assert steps(shelf) == left
     assert checkpoint.verify(shelf / "soup-aa") == []
@@ -125,6 +127,28 @@ def test_the_only_checkpoint_of_a_training_stays_and_where_it_would_go_on_is_sai
     assert "stew-bb: its training is not finished and would go on from step 50\n" in said.err
     pruned(tmp_path / "c", capsys, "last:1")
     assert steps(tmp_path / "c", "stew-bb") == [50]
+
+
+def test_named_steps_are_kept_and_what_went_is_said(shelf, capsys):
+    said = pruned(shelf, capsys, "step:100,150")
+    assert "of each training stay its end, where it has one, and saved steps 100 and 150" in said.out
+    assert "soup-aa/checkpoint-200: step 200 of 290\n" in said.out
+
+
+def test_a_training_without_a_step_that_is_named_is_left_alone(shelf, capsys):
+    step(shelf / "stew-bb", 70)
+    said = pruned(shelf, capsys, "step:100,160")
+    assert (steps(shelf), steps(shelf, "stew-bb")) == ([50, 100, 150, 200], [70])
+    assert "soup-aa: has no saved step 160, only 50, 100, 150 and 200; left alone\n" in said.err
+    assert "stew-bb: has no saved step 100 and 160, only 70; left alone\n" in said.err
+    assert "nothing to remove: no training has more than saved steps 100 and 160" in said.out
+
+
+def test_the_end_is_the_step_that_its_weights_are_of(shelf, capsys):
+    # The end was trained for 290 steps, and is there whatever goes.
+    pruned(shelf, capsys, "step:290")
+    assert steps(shelf) == []
+    assert checkpoint.verify(shelf / "soup-aa") == []
 
 
 def test_a_training_under_way_is_left_alone(shelf, capsys):
@@ -246,15 +270,19 @@ def test_it_asks_first_in_a_terminal(shelf, tmp_path, reply, left):
     assert ("nothing was removed" in out) == (len(left) > 1)
 
 
-@pytest.mark.parametrize("keep", ["best", "best:0", "best:-1", "best:x", "first:2", "best:1.5", ""])
+@pytest.mark.parametrize(
+    "keep", ["best", "best:0", "best:-1", "best:x", "first:2", "best:1.5", "step:", "step:1,", "step:-1", "step:a", ""]
+)
 def test_what_keep_cannot_be_is_said(keep):
-    with pytest.raises(InputError, match=r"--keep takes best:N or last:N with N from 1 on, found"):
+    with pytest.raises(InputError, match=r"--keep takes best:N or last:N with N from 1 on, or step:N,N,…, found"):
         keeping.rule(keep, None)
 
 
 def test_what_by_cannot_be_is_said():
     with pytest.raises(InputError, match="--by belongs to --keep best:N"):
         keeping.rule("last:2", "win_rate")
+    with pytest.raises(InputError, match="--by belongs to --keep best:N"):
+        keeping.rule("step:2", "win_rate")
     with pytest.raises(InputError, match="--by takes METRIC, METRIC:lowest or METRIC:highest, found 'loss:up'"):
         keeping.rule("best:2", "loss:up")
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.curve.losses import Losses
+from harness.curve.measured import SEED, Judged, Point
+from harness.stats.curve import curve
 from tests.harness.scoring.made import Kitchen
 
 STEPS = (100, 200, 290)
@@ -37,6 +44,33 @@ def said_of(run: Path, place: Path, **changed: Any) -> None:
     manifest = json.loads((run / "manifest.json").read_text())
     manifest["candidate"] |= {"text": f"hf/{place}", "kind": "hf", "rest": str(place), "folder": "."}
     (run / "manifest.json").write_text(json.dumps(manifest | changed))
+
+
+def judged(
+    table: NDArray[np.float64],
+    steps: Sequence[int],
+    *,
+    scale: tuple[float, float] | None = (1.0, 10.0),
+    losses: Mapping[int, Losses] | None = None,
+    checkpoints: Mapping[int, Path] | None = None,
+    judge: str = "openai/judge",
+    suite: str = "mt_bench",
+) -> Judged:
+    """The curve of scores (steps, prompts), as a run's journals would give it."""
+    found = curve(table, np.random.default_rng(SEED), bounds=scale)
+    points = tuple(
+        Point(
+            step=step,
+            run=Path(f"runs/step-{step}"),
+            checkpoint=(checkpoints or {}).get(step),
+            score=found.steps[place] if found.steps else None,
+            losses=(losses or {}).get(step, Losses()),
+        )
+        for place, step in enumerate(steps)
+    )
+    return Judged(
+        suite=suite, judge=judge, prompts=table.shape[1], scale=scale, points=points, curve=found, unscored={}
+    )
 
 
 def history(folder: Path, rows: list[dict[str, Any]]) -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import shlex
+import shutil
+import subprocess
 
 import pytest
 
 from harness import checkpoint
 from harness.checkpoint import Base
 from tests import tiny
+from tests.command import command
 from tests.harness.checkpoints import shelves
 from tests.harness.scoring.made import Kitchen, flat, policy, suite
 from tests.loopback import Fault, Loopback
@@ -31,6 +37,7 @@ def kitchen(tmp_path_factory):
         made = Kitchen(folder, server)
         made.call = ("curve", "checkpoints/soup", "--suite", "suite.yaml", "--out", "out")
         made.done = made(*made.call, "--json")
+        made.whole = spent(made.done, server)
         yield made
 
 
@@ -43,6 +50,7 @@ def test_every_step_has_a_run_of_its_own(kitchen):
         assert (point["step"], point["mean"]) == (step, pytest.approx(summary["judges"]["openai/judge"]["mean"]))
         assert point["path"].endswith(f"checkpoints/soup/checkpoint-{step}")
     assert kitchen.read("out", "curve.json") == found
+    assert "<h1>" in (kitchen.folder / "out/report.html").read_text()
 
 
 def test_the_same_command_asks_nothing_again(kitchen):
@@ -62,6 +70,73 @@ def test_a_step_that_is_not_whole_is_gone_on_with(kitchen):
     # What was cut off comes from the cache that all steps share.
     assert (again.code, again.json["steps"], kitchen.asked) == (0, kitchen.done.json["steps"], before)
     assert "step-200 goes on" in again.err and "step-100 goes on" not in again.err
+
+
+def test_what_was_judged_once_is_not_judged_again(kitchen):
+    before = kitchen.asked
+    # Another folder, and a step whose weights are those of step 200: the same answers, and the same judge.
+    shutil.copytree(kitchen.folder / "checkpoints/soup", kitchen.folder / "again/soup")
+    place = kitchen.folder / "again/soup/checkpoint-300"
+    shutil.copytree(kitchen.folder / "again/soup/checkpoint-200", place)
+    made = json.loads((place / "manifest.json").read_text())
+    (place / "manifest.json").write_text(json.dumps(made | {"steps_done": 300}))
+    done = kitchen("curve", "again/soup", "--suite", "suite.yaml", "--out", "other", "--json")
+    assert (done.code, kitchen.asked) == (0, before), done.err
+    _, second, third = done.json["steps"]
+    assert (third["step"], third["mean"]) == (300, second["mean"])
+
+
+def test_the_command_it_prints_is_pasted_and_leaves_what_was_chosen_verified(kitchen):
+    """The whole way: checkpoints are evaluated, one is chosen, and the printed line keeps that one alone."""
+    out = kitchen(*kitchen.call).out
+    (line,) = [line for line in out.splitlines() if "harness checkpoints prune" in line]
+    kept = kitchen.done.json["best"]["step"]
+    shelf = kitchen.folder / "copied/soup"
+    shutil.copytree(kitchen.folder / "checkpoints/soup", shelf)
+    _, *arguments = shlex.split(line.replace(str(kitchen.folder / "checkpoints/soup"), str(shelf)))
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(command(*arguments), stdin=theirs, stdout=subprocess.PIPE, env=kitchen.env)
+    os.write(ours, b"y\n")
+    process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == 0
+    assert [path.name for path in shelf.glob("checkpoint-*")] == [f"checkpoint-{kept}"]
+    verified = kitchen("checkpoints", "verify", shelf / f"checkpoint-{kept}")
+    assert verified.code == 0, verified.err
+
+
+def test_all_steps_together_stay_below_max_cost_and_the_same_command_goes_on(kitchen, tmp_path):
+    prices = tmp_path / "prices.yaml"
+    prices.write_text("openai/judge: {input: 10, output: 1}\n")
+    call = (*kitchen.call[:-1], tmp_path / "paid")
+    with Loopback(policy=policy()) as server:
+        own = Kitchen(kitchen.folder, server, HARNESS_CACHE_DIR=str(tmp_path / "cache"), HARNESS_PRICES=str(prices))
+        whole = kitchen.whole
+        # Enough for the first step, not for both.
+        done = own(*call, "--max-cost", f"{0.75 * whole:.6f}")
+        first = spent(done, server)
+        assert (done.code, done.out) == (4, ""), done.err
+        assert 0.25 * whole < first <= 0.75 * whole
+        assert "the same command with another --max-cost goes on" in flat(done.err)
+        again = own(*call, "--max-cost", f"{whole:.6f}", "--json")
+        assert again.code == 0, again.err
+        assert [one["mean"] for one in again.json["steps"]] == [one["mean"] for one in kitchen.done.json["steps"]]
+        assert spent(again, server) == pytest.approx(whole)
+
+
+def spent(done, server):
+    """What the server's answers cost so far, once a command has ended."""
+    assert done.code in (0, 4), done.err
+    return sum(10 * usage["prompt_tokens"] + usage["completion_tokens"] for usage in server.usages) / 1e6
+
+
+def test_a_limit_that_is_no_amount_or_cannot_be_kept_is_refused(kitchen, tmp_path):
+    call = (*kitchen.call[:-1], tmp_path / "refused")
+    assert "--max-cost is an amount in US dollars above 0" in kitchen(*call, "--max-cost", "0").err
+    done = kitchen(*call, "--max-cost", "1")
+    assert (done.code, "openai/judge: its price is not known" in done.err) == (2, True)
+    assert not (tmp_path / "refused").exists()
 
 
 def test_its_runs_are_runs_like_any_other(kitchen):

@@ -50,40 +50,43 @@ def test_a_saved_step_without_a_history_has_its_training_s_else_its_manifest_s(t
     assert losses(None, made, 100) == Losses()
 
 
-@settings(max_examples=40, deadline=None)
-@given(
-    figures=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=2, max_size=6),
-    data=st.data(),
-)
-def test_the_rule_keeps_what_is_chosen_and_names_what_else_it_keeps(tmp_path_factory, figures, data):
+@settings(max_examples=25, deadline=None)
+@given(count=st.integers(2, 5), data=st.data())
+def test_the_rule_keeps_what_is_chosen_and_nothing_else(tmp_path_factory, count, data):
     folder = tmp_path_factory.mktemp("shelf") / "soup"
-    for place, (loss, win_rate) in enumerate(figures):
-        shelves.step(folder, 10 * (place + 1), validation_loss=float(loss), win_rate=float(win_rate))
+    for place in range(count):
+        shelves.step(folder, 10 * (place + 1))
     steps = training(folder).steps
-    chosen = data.draw(st.lists(st.sampled_from(steps), min_size=1, max_size=3, unique_by=lambda one: one.step))
+    chosen = data.draw(st.lists(st.sampled_from(steps), min_size=1, max_size=count, unique_by=lambda one: one.step))
     found = pruning([one.path for one in chosen])
-    names = {one.path.name for one in chosen}
+    assert (found is None) == (len(chosen) == len(steps))
     if found is None:
         return
-    words = shlex.split(found.command)
-    assert words[:4] == ["harness", "checkpoints", "prune", str(folder)]
-    by = words[words.index("--by") + 1] if "--by" in words else None
-    going = surplus(steps, rule(words[words.index("--keep") + 1], by))
-    left = {one.path.name for one in steps if one not in going}
-    assert going and left == names | {*found.others} and not names & {*found.others}
+    words = shlex.split(found)
+    assert words[:5] == ["harness", "checkpoints", "prune", str(folder), "--keep"]
+    assert {one.step for one in steps} - {one.step for one in chosen} == {
+        one.step for one in surplus(steps, rule(words[5], None))
+    }
 
 
-def test_the_last_step_is_kept_alone_where_no_figure_tells(tmp_path):
-    for step in (100, 200, 290):
-        shelves.step(tmp_path / "soup", step)
-    found = pruning([tmp_path / "soup/checkpoint-290"])
-    assert found is not None and found.command.endswith("--keep last:1") and found.others == ()
-    found = pruning([tmp_path / "soup/checkpoint-200"])
-    assert found is not None and found.others == ("checkpoint-290",)
-    # Nothing goes where the first has to stay, or where there is nothing of ours.
+def test_a_training_s_end_is_named_by_the_step_of_its_weights(tmp_path):
+    shelves.step(tmp_path / "soup", 100)
+    end = shelves.adapter(tmp_path / "end", steps_done=290, weights_step=100)
+    for item in end.iterdir():
+        item.rename(tmp_path / "soup" / item.name)
+    shelves.step(tmp_path / "soup", 290)
+    found = pruning([tmp_path / "soup"])
+    assert found is not None and found.endswith("--keep step:100")
+
+
+def test_where_nothing_would_go_or_nothing_is_known_there_is_no_command(tmp_path):
+    shelves.step(tmp_path / "soup", 100)
     assert pruning([tmp_path / "soup/checkpoint-100"]) is None
+    assert pruning([tmp_path / "soup/checkpoint-300"]) is None
     assert pruning([tmp_path / "stew/checkpoint-100"]) is None
     assert pruning([Path("hub/model")]) is None
+    shelves.step(tmp_path / "stew", 200)
+    assert pruning([tmp_path / "soup/checkpoint-100", tmp_path / "stew/checkpoint-200"]) is None
 
 
 @given(

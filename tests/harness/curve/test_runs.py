@@ -120,9 +120,31 @@ def test_the_command_that_is_printed_keeps_the_chosen_step(kitchen):
     (line,) = [line for line in out.splitlines() if "harness checkpoints prune" in line]
     copy = Path(shutil.copytree(kitchen.folder / "soup", kitchen.folder / "copied"))
     arguments = shlex.split(line.replace(str(kitchen.folder / "soup"), str(copy)))[1:]
+    assert arguments[-2:] == ["--keep", f"step:{found['best']['step']}"]
     assert kitchen(*arguments, "--yes").code == 0
     left = {path.name for path in copy.glob("checkpoint-*")}
     assert left == {Path(path).name for path in found["keep"]}
+
+
+def test_the_page_is_printed_instead(kitchen):
+    done = kitchen("curve", *kitchen.runs, "--judge", JUDGE, "--html")
+    best = kitchen("curve", *kitchen.runs, "--judge", JUDGE, "--json").json["best"]["step"]
+    assert done.code == 0 and done.out.startswith("<!DOCTYPE html>") and f"<h1>Keep step {best}</h1>" in done.out
+    refused(kitchen("curve", *kitchen.runs, "--html", "--json"), "--json and --html both go to stdout")
+    refused(kitchen("curve", *kitchen.runs, "--max-cost", "3"), "--max-cost", "name the --suite")
+
+
+def test_prompts_that_share_clusters_count_together(kitchen, copies):
+    for run in copies:
+        manifest = json.loads((run / "manifest.json").read_text())
+        for place, prompt in enumerate(manifest["suite"]["prompts"]):
+            prompt["cluster"] = str(place % 10)
+        (run / "manifest.json").write_text(json.dumps(manifest))
+    done = kitchen("curve", *copies, "--judge", JUDGE, "--json").json
+    assert any("20 prompts stand in 10 clusters; intervals and tests are over clusters" in n for n in done["notes"])
+    by_cluster = table(kitchen.runs, JUDGE).reshape(3, 2, 10).mean(axis=1)
+    for own, point in zip(by_cluster, done["steps"], strict=True):
+        assert point["ci"] == pytest.approx(list(stats.t.interval(0.95, 9, own.mean(), stats.sem(own))))
 
 
 def test_the_order_in_which_runs_are_given_changes_nothing(kitchen):

@@ -46,7 +46,7 @@ def test_the_command_line_wins(tmp_path):
     [
         ("margin: 0.03\nmargins: 0.1\n", ":2: unknown key 'margins'; known keys: margin, alpha, categories"),
         ("margin: 0\n", ":1: margin: input should be greater than 0, found 0"),
-        ("margin: 1.0\n", ":1: margin: input should be less than 1, found 1.0"),
+        ("margin: .inf\n", ":1: margin: input should be"),
         ("margin: .nan\n", ":1: margin: input should be"),
         ("margin: '0.03'\n", ":1: margin: input should be a valid number, found '0.03'"),
         ("margin: true\n", ":1: margin: input should be a valid number, found True"),
@@ -66,7 +66,7 @@ def test_a_problem_is_named_with_its_line_its_value_and_the_way_out(tmp_path, te
 
 
 def test_all_problems_of_a_file_come_together(tmp_path):
-    said = problems(written(tmp_path, "margin: 2\nmissing: -1\nfrob: 1\n")).splitlines()
+    said = problems(written(tmp_path, "margin: -2\nmissing: -1\nfrob: 1\n")).splitlines()
     assert [line.split(":")[1] for line in said] == ["1", "2", "3"]
 
 
@@ -76,6 +76,19 @@ def test_a_category_that_no_prompt_is_in_would_gate_nothing(tmp_path):
     done = harness("check", new, "--against", old, "--thresholds", path, env=environment(tmp_path))
     assert done.code == 2 and done.out == ""
     assert "gates.yaml:4: no prompt is in the category 'maths'; known: code, mathematics" in done.err
+
+
+def test_margins_as_large_as_a_difference_can_be_are_named_with_their_lines(tmp_path):
+    old, new = predictions(tmp_path, {"code": (5, 40, 5)})
+    path = written(tmp_path, "margin: 3\ncategories:\n  code: 1.0\n  maths: 0.1\n")
+    done = harness("check", new, "--against", old, "--thresholds", path, env=environment(tmp_path))
+    assert (done.code, done.out) == (2, "")
+    said = [line.partition("gates.yaml:")[2] for line in done.err.splitlines()]
+    assert said[0] == "1: margin: has to lie between 0 and 1, found 3; 0.03 means: lose less than 3 points"
+    assert said[1].startswith("3: categories.code: has to lie between 0 and 1, found 1;")
+    assert said[2].startswith("4: no prompt is in the category 'maths'")
+    given = harness("check", new, "--against", old, "--thresholds", path, "--margin", "2", env=environment(tmp_path))
+    assert "harness check: --margin has to lie between 0 and 1, found 2" in given.err
 
 
 def test_a_file_gates_by_categories_with_margins_of_their_own(tmp_path):

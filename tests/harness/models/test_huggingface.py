@@ -139,6 +139,37 @@ def test_a_prompt_that_does_not_fit_is_named(tmp_path):
         answers(contestant(small), [long])
 
 
+def test_every_prompt_whose_first_turn_does_not_fit_is_named_at_once(tmp_path):
+    small = checkpoint(tmp_path / "small", context=32)
+    long = [
+        Question(prompt=Prompt(id=f"p{n}", turns=("soup " * (60 + n),)), sample=0, sampling=GREEDY) for n in range(9)
+    ]
+    with pytest.raises(InputError) as raised:
+        answers(contestant(small), [*questions(), *long])
+    said = str(raised.value)
+    assert said.startswith("prompt 'p8', turn 1: ")
+    assert "do not fit the model's 32, nor do " in said
+    assert "'p7', 'p6', 'p5', 'p4', 'p3' and " in said
+    assert said.endswith("; lower max_tokens, or shorten them")
+
+
+def test_a_conversation_that_no_longer_fits_ends_alone_with_what_was_answered(base):
+    def talk(name, *turns):
+        return Question(prompt=Prompt(id=name, turns=turns), sample=0, sampling=GREEDY)
+
+    asked = [talk("a", "soup", "rice"), talk("b", "soup", "soup " * 300, "rice"), talk("c", "rice?", "soup")]
+    found = {}
+    who = contestant(base)
+    asyncio.run(who.answer(asked, lambda question, answer: found.__setitem__(question.prompt.id, answer)))
+    alone = answers(contestant(base), [asked[0], asked[2]])
+    assert {name: found[name].texts for name in "ac"} == {name: alone[name, 0] for name in "ac"}
+    cut = found["b"]
+    assert (cut.finish, len(cut.texts), cut.texts[0]) == ("error", 1, found["a"].texts[0])
+    size = cut.details["too_long"]
+    assert (size["turn"], size["max_tokens"], size["room"]) == (2, 12, 256)
+    assert cut.details["error"] == f"turn 2: {size['tokens']} tokens and max_tokens 12 do not fit the model's 256"
+
+
 def test_a_model_without_a_chat_template_is_asked_plainly(tmp_path):
     plain = checkpoint(tmp_path / "plain", chat=False)
     assert len(answers(contestant(plain), questions())) == len(TEXTS)

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from harness.errors import InputError, RunStopped
+from harness.errors import InputError, RunStopped, TooLong
 from harness.models.cache import ReplyCache
 from harness.models.judgechat import Chat, apart, chats
 from harness.models.local import LocalModel
@@ -122,11 +122,24 @@ def test_more_room_is_given_as_far_as_there_is_any(base):
 
 def test_a_comparison_that_does_not_fit_is_said(base):
     with pytest.raises(
-        InputError, match=r"^hf/tiny: a comparison of \d+ tokens and a reply of 400 do not fit the model's 256; lower"
-    ):
+        TooLong, match=r"^hf/tiny: a question of \d+ tokens and a reply of 400 do not fit the model's 256$"
+    ) as raised:
         ask(local(base), request("soup", Sampling(max_tokens=400)))
-    with pytest.raises(InputError, match=r"^hf/tiny: a comparison of 3\d\d tokens and"):
+    assert (raised.value.max_tokens, raised.value.room) == (400, 256)
+    with pytest.raises(TooLong, match=r"^hf/tiny: a question of 3\d\d tokens and"):
         ask(local(base), request("soup " * 300))
+
+
+def test_a_question_that_does_not_fit_fails_alone(base):
+    model = local(base)
+
+    async def work():
+        asked = [request(text) for text in ("soup", "soup " * 300, "rice")]
+        return await asyncio.gather(*(model.ask(one) for one in asked), return_exceptions=True)
+
+    first, long, last = asyncio.run(work())
+    assert isinstance(long, TooLong)
+    assert [first.text, last.text] == [ask(local(base), request(text))[0].text for text in ("soup", "rice")]
 
 
 def test_a_model_without_a_chat_template_is_refused_when_it_is_built(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from harness.errors import InputError
+from harness.errors import InputError, TooLong
 from harness.models.cache import ReplyCache
 from harness.models.meter import Meter
 from harness.models.reward import RewardScorer
@@ -81,10 +81,10 @@ def test_a_language_model_has_no_reward_head(tmp_path):
 
 
 def test_an_answer_beyond_the_context_is_said(model):
-    with pytest.raises(
-        InputError, match=r"takes \d+ tokens and the reward model reads 256; lower the suite's max_tokens"
-    ):
+    said = r"a conversation of \d+ tokens does not fit the reward model's 256$"
+    with pytest.raises(TooLong, match=said) as raised:
         score_all(scorer(model), ["soup " * 300])
+    assert (raised.value.tokens > 300, raised.value.max_tokens, raised.value.room) == (True, None, 256)
 
 
 def test_a_reward_model_judges_a_run_in_any_order_alike(model, tmp_path):

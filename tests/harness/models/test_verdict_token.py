@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from harness.errors import InputError, RunStopped
+from harness.errors import InputError, RunStopped, TooLong
 from harness.models.cache import ReplyCache
 from harness.models.judgechat import Chat
 from harness.models.local import LocalModel
@@ -285,9 +285,7 @@ def test_thinking_is_switched_off_or_ended(base):
 
 
 def test_a_comparison_that_does_not_fit_is_said(base):
-    with pytest.raises(
-        InputError, match=r"^hf/tiny: a comparison takes \d{4} tokens and the model reads 1024; shorten the responses"
-    ):
+    with pytest.raises(TooLong, match=r"^hf/tiny: a question of 1,\d{3} tokens does not fit the model's 1,024$"):
         choose(local(base), [request("soup " * 1200)])
 
 

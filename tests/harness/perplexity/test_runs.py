@@ -1,5 +1,6 @@
 """Perplexity suites from the command line: run, resume, analyze, validate, and what can be wrong with one."""
 
+import hashlib
 import json
 import math
 import random
@@ -14,8 +15,10 @@ import torch
 from harness import verbs
 from harness.errors import HarnessError
 from harness.launch import Options
+from harness.leakage import FILE, TrainingExample, TrainingIndex
 from harness.validate import problems_in
 from tests.command import Done, environment, harness
+from tests.harness.leakage.made import manifest
 from tests.published import write_lines
 from tests.tiny import adapter, checkpoint, family
 
@@ -79,10 +82,12 @@ def measure(ran, monkeypatch, capsys):
     """`harness run` in this process, which has torch already, with the cache of the run above."""
     monkeypatch.setenv("HARNESS_CACHE_DIR", ran[1]["HARNESS_CACHE_DIR"])
 
-    def run(path, out, **options):
+    def run(path, out, fail_on_leakage=False, **options):
         capsys.readouterr()
+        asked = Options(**options)
+        kept = {"out": out, "as_json": False, "fail_on_leakage": fail_on_leakage}
         try:
-            code = verbs.run(str(path), Options(**options), out=out, as_json=False, resolve=lambda spec, moved: spec)
+            code = verbs.run(str(path), asked, resolve=lambda spec, moved: spec, **kept)
         except HarnessError as error:
             return Done(code=error.exit_code, out="", err=str(error))
         said = capsys.readouterr()
@@ -300,3 +305,55 @@ def test_documents_in_the_suite_itself(measure, tmp_path, models):
     done = measure(path, tmp_path / "r")
     assert done.code == 0, done.err
     assert set(lines(tmp_path / "r")) == {"document 1", "document 2"}
+
+
+def index(folder, *examples):
+    """Have a checkpoint's folder hold the index of these training examples (the user's turns of each)."""
+    rows = [TrainingExample(file="train.jsonl", line=line, turns=turns) for line, turns in enumerate(examples, 1)]
+    TrainingIndex.build(rows).save(folder / FILE)
+    manifest(folder, hashlib.sha256((folder / FILE).read_bytes()).hexdigest())
+
+
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory, models):
+    """An adapter that was trained on one conversation and one text of the suite, and nearly on another text."""
+    folder = tmp_path_factory.mktemp("leaky") / "leaky"
+    adapter(folder, models / "a")
+    known = {one["id"]: one for one in documents()}
+    near = known["t9"]["text"].rsplit(" ", 2)[0]
+    index(folder, (known["c2"]["prompt"].upper(),), (known["t3"]["text"],), (near,), ("something else altogether",))
+    return folder
+
+
+def test_documents_that_stand_in_training_data_are_said_and_counted_out(measure, ran, leaky, tmp_path, models):
+    options = {"candidate": f"hf/{models}/a+{leaky}", "baseline": f"hf/{models}/b"}
+    path = suite(tmp_path, models, max_length=32, stride=12)
+    done = measure(path, tmp_path / "run", fail_on_leakage=True, **options)
+    assert (done.code, "leakage: 3 prompts stood in training data: c2, t3 and t9" in done.err) == (1, True)
+    found = json.loads((tmp_path / "run/summary.json").read_text())
+    leakage = found["leakage"]
+    assert (leakage["exact"], leakage["near"], leakage["ids"]) == (2, 1, ["c2", "t3", "t9"])
+    report = " ".join((tmp_path / "run/report.md").read_text().split())
+    assert "3 documents stood in training data (3 in the candidate's: c2, t3 and t9)" in report
+    # What is left is what a run without those documents says.
+    rest = [one for one in documents() if one["id"] not in leakage["ids"]]
+    clean = suite(tmp_path / "clean", models, lines=rest, max_length=32, stride=12)
+    assert measure(clean, tmp_path / "clean-run", **options).code == 0
+    alone = json.loads((tmp_path / "clean-run/summary.json").read_text())
+    assert leakage["without_leaked"] == {name: alone[name] for name in ("candidate", "baseline", "delta")}
+    assert f"without them the candidate's loss is {alone['candidate']['loss']:.3f}" in report
+
+
+def test_of_a_model_without_an_index_leakage_cannot_be_ruled_out(measure, tmp_path, models):
+    path = suite(tmp_path, models, max_length=32, stride=12)
+    done = measure(path, tmp_path / "run")
+    assert "the training data of the candidate are unknown" in " ".join(done.out.split())
+    assert "leakage" not in json.loads((tmp_path / "run/summary.json").read_text())
+    assert measure(path, tmp_path / "again", fail_on_leakage=True).code == 3
+
+
+def test_a_run_of_losses_costs_nothing_and_refuses_what_is_no_amount(measure, tmp_path, models):
+    path = suite(tmp_path, models, max_length=32, stride=12)
+    assert measure(path, tmp_path / "run", max_cost=0.01).code == 0
+    refused = measure(path, tmp_path / "other", max_cost=0.0)
+    assert refused.code == 2 and "--max-cost is an amount in US dollars above 0" in refused.err

@@ -237,3 +237,23 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says():
         found = delta(dict(zip(names, moved, strict=True)), dict(zip(names, base, strict=True)), ONE_TO_TEN)
         covered += found.difference.ci[0] <= 0.5 <= found.difference.ci[1]
     assert 0.92 <= covered / 400 <= 0.98
+
+
+@given(st.lists(st.tuples(st.integers(1, 10), st.integers(1, 10)), min_size=2, max_size=6))
+def test_the_interval_of_a_difference_ends_where_differences_do_and_is_student_s_within(pairs):
+    if len({a - b for a, b in pairs}) == 1:
+        return
+    ours, theirs = ({str(place): float(pair[side]) for place, pair in enumerate(pairs)} for side in (0, 1))
+    found = delta(ours, theirs, ONE_TO_TEN).difference
+    free = delta(ours, theirs, None).difference
+    assert free.ci == pytest.approx(student([a - b for a, b in pairs])[1], abs=1e-9)
+    assert found.ci == (max(-9.0, free.ci[0]), min(9.0, free.ci[1]))
+    # What is known of the differences themselves is as it was.
+    assert (found.mean, found.se, found.n) == (free.mean, free.se, free.n)
+
+
+def test_two_prompts_that_moved_far_apart_reach_no_further_than_the_scale():
+    found = delta({"a": 10.0, "b": 4.0}, {"a": 1.0, "b": 4.0}, ONE_TO_TEN)
+    # Student's would be 4.5 ± 57.
+    assert found.as_json()["ci"] == [-9.0, 9.0]
+    assert delta({"a": 1.0, "b": 0.0}, {"a": 0.5, "b": 0.4}, (0.0, 1.0)).as_json()["ci"] == [-1.0, 1.0]

@@ -49,6 +49,10 @@ def kitchen(tmp_path, monkeypatch, capsys):
 SHORT = "sampling: {max_tokens: 12}\n"
 
 
+def _flat(path):
+    return " ".join(path.read_text().replace("\\", "").split())
+
+
 def test_rewards_are_kept_and_mapped_by_the_judge_s_own_numbers(models, kitchen, tmp_path):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -78,6 +82,21 @@ def test_rewards_are_kept_and_mapped_by_the_judge_s_own_numbers(models, kitchen,
         "1 + 9 · logistic((reward − 0.5) / 2)"
         in (tmp_path / "run/report.html").read_text() + (tmp_path / "run/report.md").read_text()
     )
+
+
+def test_a_run_is_not_gone_on_with_by_another_map(models, kitchen, tmp_path):
+    path = suite(tmp_path, 2, judges=f"[{{spec: reward/{models['reward']}, center: 0.5}}]", more=SHORT)
+    code, found, _ = kitchen(path, "run", candidate=f"hf/{models['new']}")
+    (own,) = found["reward_maps"].values()
+    assert (code, own["center"], own["spread"], own["grades"]) == (0, 0.5, 1.0, 4)
+    scores, manifest = tmp_path / "run/scores.jsonl", tmp_path / "run/manifest.json"
+    scores.write_text(scores.read_text().split("\n")[0] + "\n")
+    made = json.loads(manifest.read_text())
+    assert made["judges"][0]["asking"]["spread"] == 1.0
+    made["judges"][0]["asking"]["center"] = 3.0
+    manifest.write_text(json.dumps(made))
+    with pytest.raises(InputError, match=r"1 grade by reward/.* is of another map, .*start a new run"):
+        verbs.resume(tmp_path / "run", concurrency=2, as_json=True)
 
 
 def test_the_same_answer_has_the_same_grade_in_another_run(models, kitchen, tmp_path):
@@ -134,39 +153,94 @@ def test_a_local_judge_in_writing_that_names_no_rating_is_counted(models, kitche
     assert set(own["statuses"]) <= {"invalid_parse", "truncated"}
 
 
-def test_a_conversation_that_no_longer_fits_names_its_turn_and_its_tokens(models, kitchen, tmp_path):
+def test_a_conversation_that_no_longer_fits_is_a_named_state_of_that_prompt_alone(models, kitchen, tmp_path):
     path = suite(tmp_path, 3, more="sampling: {max_tokens: 20}\n")
     rows = lines(tmp_path / "prompts.jsonl")
     rows[1]["turns"][1] = "And what about all the other dishes, one by one? " * 6
     write_lines(tmp_path / "prompts.jsonl", rows)
+    reward = f"reward/{models['reward']}"
+    code, found, err = kitchen(path, "run", reward, "rubric", candidate=f"hf/{models['new']}")
+    assert (code, found["complete"], "error" in err) == (0, True, False)
+    responses = {row["id"]: row for row in lines(tmp_path / "run/responses.jsonl")}
+    cut = responses["p01"]
+    assert (cut["finish"], len(cut["responses"]), cut["too_long"]["turn"]) == ("error", 1, 2)
+    assert cut["error"] == (f"turn 2: {cut['too_long']['tokens']} tokens and max_tokens 20 do not fit the model's 256")
+    assert {len(responses[name]["responses"]) for name in ("p00", "p02")} == {2}
+    grades = {(row["judge"], row["id"], row["turn"]): row for row in lines(tmp_path / "run/scores.jsonl")}
+    assert len(grades) == 6 + 3
+    lost = [key for key, row in grades.items() if row["status"] != "ok"]
+    assert sorted(lost) == [(reward, "p01", 2), ("rubric", "p01", 2)]
+    for key in lost:
+        assert (grades[key]["score"], grades[key]["status"], grades[key]["error"]) == (None, "truncated", cut["error"])
+    own = found["judges"][reward]
+    assert (own["n"], own["unscored"], own["too_long"]) == (2, 1, {"unanswered": 1})
+    # The earlier turn of that prompt is in the mean of its turn.
+    firsts = [grades[reward, name, 1]["score"] for name in responses]
+    assert own["turns"]["1"] == pytest.approx(sum(firsts) / 3)
+    size = f"p01 (turn 2: {cut['too_long']['tokens']} tokens and max_tokens 20, room for 256)"
+    said = (
+        f"candidate: 1 of 3 conversations did not fit the model to the end, and were graded as far as they went: {size}"
+    )
+    assert said in found["notes"]
+    assert "1 prompt of the candidate unscored (1 with no answer to grade)" in _flat(tmp_path / "run/report.md")
+
+
+def test_a_run_with_a_conversation_that_no_longer_fits_is_resumed_to_the_same_bytes(models, kitchen, tmp_path, capsys):
+    path = suite(tmp_path, 3, more="sampling: {max_tokens: 20}\n")
+    rows = lines(tmp_path / "prompts.jsonl")
+    rows[1]["turns"][1] = "And what about all the other dishes, one by one? " * 6
+    write_lines(tmp_path / "prompts.jsonl", rows)
+    kitchen(path, "run", "rubric", candidate=f"hf/{models['new']}")
+    names = ("summary.json", "report.md", "responses.jsonl", "scores.jsonl")
+    whole = {name: (tmp_path / "run" / name).read_bytes() for name in names}
+    assert verbs.resume(tmp_path / "run", concurrency=4, as_json=True) == 0
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in names} == whole
+
+
+def test_first_turns_that_do_not_fit_are_said_before_anything_is_generated(models, kitchen, tmp_path):
+    path = suite(tmp_path, 3, more="sampling: {max_tokens: 250}\n")
     code, found, err = kitchen(path, "run", "rubric", candidate=f"hf/{models['new']}")
     assert (code, found) == (2, None)
     (said,) = [line for line in err.splitlines() if line.startswith("error: ")]
-    assert "prompt 'p01', turn 2: " in said
-    assert "tokens and max_tokens 20 do not fit the model's 256; lower max_tokens or shorten it" in said
-    # What was answered is kept, and the run can be looked at.
-    assert not json.loads((tmp_path / "run/summary.json").read_text())["complete"]
+    assert "turn 1: " in said
+    assert "and max_tokens 250 do not fit the model's 256, nor do 2 shorter ones: " in said
+    assert {name in said for name in ("'p00'", "'p01'", "'p02'")} == {True}
+    assert not (tmp_path / "run/responses.jsonl").exists()
 
 
-def test_a_judge_s_question_that_does_not_fit_is_said(models, kitchen, tmp_path):
+@pytest.mark.parametrize("mode", ["verdict-token", "generation"])
+def test_questions_that_do_not_fit_a_judge_are_counted_by_name(models, kitchen, tmp_path, mode):
     path = suite(tmp_path, 2, more=SHORT)
-    code, _, err = kitchen(
-        path, "run", f"hf/{models['new']}", candidate=f"hf/{models['old']}", judge_mode="verdict-token"
+    judge = f"hf/{models['new']}"
+    code, found, _ = kitchen(path, "run", judge, "rubric", candidate=f"hf/{models['old']}", judge_mode=mode)
+    assert (code, found["complete"]) == (0, True)
+    own = found["judges"][judge]
+    assert (own["n"], own["unscored"], own["statuses"], own["too_long"]) == (0, 2, {"truncated": 4}, {"too_long": 4})
+    assert found["judges"]["rubric"]["n"] == 2
+    (said,) = [note for note in found["notes"] if judge in note and "questions" in note]
+    assert "4 of 4 questions did not fit what it reads: p00, turn 1 (" in said
+    assert "room for 256); p00, turn 2 (" in said
+    assert said.endswith("or give a judge that reads more")
+    for row in lines(tmp_path / "run/scores.jsonl"):
+        if row["judge"] == judge:
+            assert row["too_long"]["room"] == 256
+            assert "not fit the model's 256" in row["error"]
+    assert f"{judge}: 2 prompts of the candidate unscored (4 too long for the judge)" in _flat(
+        tmp_path / "run/report.md"
     )
-    assert code == 2
-    assert "256" in err
-    assert "tokens" in err
-    # The answers are there: another judge can grade them.
-    assert len(lines(tmp_path / "run/responses.jsonl")) == 2
 
 
-def test_an_answer_beyond_a_reward_model_s_reach_is_said(models, kitchen, tmp_path):
-    path = suite(tmp_path, 2, judges=f"[reward/{models['reward']}]")
-    long = [{"id": f"p{n:02d}", "responses": ["word " * 200, "x"]} for n in range(2)]
-    write_lines(tmp_path / "long.jsonl", long)
-    code, _, err = kitchen(path, "run", candidate=f"recorded/{tmp_path}/long.jsonl")
-    assert code == 2
-    assert "tokens and the reward model reads 256" in err
+def test_an_answer_beyond_a_reward_model_s_reach_is_named_and_the_others_are_graded(models, kitchen, tmp_path):
+    spec = f"reward/{models['reward']}"
+    path = suite(tmp_path, 3, judges=f"[{spec}]")
+    talks = [{"id": f"p{n:02d}", "responses": ["Bake it.", "word " * 200 if n == 1 else "Salad."]} for n in range(3)]
+    write_lines(tmp_path / "long.jsonl", talks)
+    code, found, _ = kitchen(path, "run", candidate=f"recorded/{tmp_path}/long.jsonl")
+    own = found["judges"][spec]
+    assert (code, own["n"], own["unscored"], own["statuses"]) == (0, 2, 1, {"ok": 5, "truncated": 1})
+    (said,) = [note for note in found["notes"] if "questions" in note]
+    assert f"{spec}: 1 of 6 questions did not fit what it reads: p01, turn 2 (" in said
+    assert "room for 256" in said
 
 
 def test_a_reward_head_of_another_shape_is_said_before_anything_is_asked(models, kitchen, tmp_path):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
+from harness.stats.clusters import clustered_mean
 from harness.stats.curve import Curve, curve
 from harness.stats.intervals import wilson
 
@@ -82,6 +83,60 @@ def test_of_ten_equal_steps_none_differs_from_the_best(kind: str, n: int, shared
     assert held / runs >= 0.94
     # Without the correction the best's interval is wrong far more often than it says.
     assert naive / runs < 0.93
+
+
+@pytest.mark.parametrize(("k", "n", "kind"), [(3, 16, "normal"), (3, 80, "halves"), (8, 32, "normal")])
+def test_of_equal_steps_the_best_is_not_called_better_than_the_first_or_the_last(k: int, n: int, kind: str) -> None:
+    rng, runs = np.random.default_rng(21), 800
+    claimed = 0
+    for _ in range(runs):
+        found = curve(drawn(rng, np.zeros(k), n, 0.5, kind), rng, resamples=300)
+        claimed += not {0, k - 1} <= {found.best, *found.like_best}
+    assert claimed / runs <= 0.05
+
+
+def test_errors_of_clusters_are_those_of_the_sandwich() -> None:
+    scores = drawn(np.random.default_rng(12), np.array([0.0, 0.4, 0.5]), 40)
+    names = [f"c{place % 7 if place < 30 else place}" for place in range(40)]
+    found = curve(scores, np.random.default_rng(0), clusters=names)
+    assert (found.n, found.clusters) == (40, 17)
+    far = (-1e9, 1e9)
+    for row, step in zip(scores, found.steps, strict=True):
+        known = clustered_mean(row, names, bounds=far)
+        assert (step.mean, step.se) == (pytest.approx(row.mean()), pytest.approx(known.se, abs=1e-12))
+        assert step.ci == pytest.approx(known.ci, abs=1e-9)
+    for gain in found.gains:
+        known = clustered_mean(scores[gain.later] - scores[gain.earlier], names, against=0.0, bounds=far)
+        assert gain.p_value == pytest.approx(known.p_value, abs=1e-9)
+
+
+def test_prompts_that_are_their_own_clusters_are_as_without() -> None:
+    scores = drawn(np.random.default_rng(13), np.linspace(0, 0.5, 4), 30)
+    one = curve(scores, np.random.default_rng(1))
+    other = curve(scores, np.random.default_rng(1), clusters=[f"{place:02d}" for place in range(30)])
+    assert other.best == one.best and other.like_best == one.like_best
+    for a, b in zip(one.gains, other.gains, strict=True):
+        assert (b.difference, b.p_adjusted) == (pytest.approx(a.difference), pytest.approx(a.p_adjusted))
+
+
+def test_of_equal_steps_none_differs_where_prompts_share_clusters() -> None:
+    rng, runs, names = np.random.default_rng(14), 400, np.repeat(np.arange(24), 4)
+    told = naive = 0
+    for _ in range(runs):
+        # What a step does to a paraphrase it does to all of them.
+        scores = rng.normal(size=(4, 24))[:, names] + 0.5 * rng.normal(size=(4, 96))
+        found = curve(scores, rng, clusters=[str(name) for name in names], resamples=300)
+        told += any(gain.p_adjusted <= 0.05 for gain in found.gains)
+        naive += any(gain.p_adjusted <= 0.05 for gain in curve(scores, rng, resamples=300).gains)
+    assert told / runs <= 0.075 and naive / runs > 0.2
+
+
+def test_one_cluster_gives_no_interval() -> None:
+    found = curve(np.random.default_rng(1).random((3, 5)), np.random.default_rng(0), clusters=["a"] * 5)
+    assert (found.n, found.clusters, found.gains, found.best_ci) == (5, 1, (), None)
+    assert found.reason == "all prompts share one cluster, which gives no interval"
+    with pytest.raises(ValueError, match="2 clusters for 5 prompts"):
+        curve(np.random.default_rng(1).random((3, 5)), np.random.default_rng(0), clusters=["a", "b"])
 
 
 def test_the_true_best_is_kept_and_clear_losers_are_told() -> None:

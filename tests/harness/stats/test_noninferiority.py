@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.power import normal_power
@@ -45,6 +45,7 @@ def test_too_few_prompts_are_inconclusive():
 
 
 @given(SAMPLES, st.floats(0.01, 0.9))
+@settings(deadline=None)
 def test_the_outcome_is_read_from_the_bounds(values, margin):
     found = noninferiority(values, margin=margin, scale=BOTH)
     if abs(found.lower + margin) > 1e-6:
@@ -55,6 +56,7 @@ def test_the_outcome_is_read_from_the_bounds(values, margin):
 
 
 @given(SAMPLES)
+@settings(deadline=None)
 def test_the_order_of_prompts_decides_nothing(values):
     found, other = (noninferiority(order, margin=0.1, scale=BOTH) for order in (values, values[::-1]))
     assert (found.outcome, found.lower, found.upper) == (other.outcome, other.lower, other.upper)
@@ -62,6 +64,7 @@ def test_the_order_of_prompts_decides_nothing(values):
 
 
 @given(SAMPLES)
+@settings(deadline=None)
 def test_the_bounds_are_each_others_mirror(values):
     found, other = (noninferiority(sign * values, margin=0.1, scale=BOTH) for sign in (1, -1))
     assert found.lower == pytest.approx(-other.upper, abs=1e-9)
@@ -186,6 +189,7 @@ def test_the_number_that_decides_is_more_than_there_is():
 
 
 @given(SAMPLES, st.sampled_from([0.05, 0.2]))
+@settings(deadline=None)
 def test_an_open_gate_always_asks_for_more_prompts_than_there_are(values, margin):
     found = noninferiority(values, margin=margin, scale=BOTH)
     if found.outcome == "inconclusive" and found.n_needed is not None:

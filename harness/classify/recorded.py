@@ -1,0 +1,64 @@
+"""Predictions that were made elsewhere, as a classifier: `recorded/predictions.jsonl`.
+
+Refuses a file that lacks an item, that holds another label for one than the task does, or that predicts no label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from harness.classify.guess import Done, Guess, Status
+from harness.errors import InputError, Problem
+from harness.records import PredictionRecord, read
+from harness.report.numerals import listed, plural
+from harness.tasks.values import LETTERS, Item
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RecordedPredictions:
+    """Predictions by item id."""
+
+    by_id: Mapping[str, PredictionRecord]
+
+    async def ready(self) -> None:
+        """Nothing: they are read."""
+
+    async def classify(self, items: Sequence[Item], done: Done) -> None:
+        """Hand out what is recorded; a prediction of null is one that could not be read."""
+        for item in items:
+            found = self.by_id[item.id]
+            done(item, Guess(label=found.prediction, status=_status(found), probabilities=found.probabilities))
+
+
+def _status(found: PredictionRecord) -> Status:
+    """Its own status where it has one; a prediction of null without one could not be read."""
+    given = getattr(found, "status", None)
+    known: Mapping[str, Status] = {name: name for name in get_args(Status)}
+    return known.get(str(given), "ok" if found.prediction is not None else "invalid_parse")
+
+
+def load(path: Path, items: Sequence[Item], head: str, labels: Sequence[str]) -> RecordedPredictions:
+    """The predictions of a file for these items. Raises InputError with every problem."""
+    by_id = {record.id: record for record in read(path, PredictionRecord)}
+    missing = [item.id for item in items if item.id not in by_id]
+    problems = []
+    if missing:
+        what = f"lacks {plural(len(missing), 'item')} of {len(items):,}: {listed(missing, 5)}; give predictions for all"
+        problems.append(Problem(path=str(path), what=what))
+    for item in items:
+        found = by_id.get(item.id)
+        if found is None:
+            continue
+        known = LETTERS[: len(item.options)] if item.options else labels
+        if found.label != item.labels[head]:
+            what = f"item {item.id!r} has the label {found.label!r} here and {item.labels[head]!r} in {item.place}"
+            problems.append(Problem(path=str(path), what=f"{what}; these are other items, or other labels"))
+        elif found.prediction is not None and found.prediction not in known:
+            what = f"item {item.id!r}: the prediction {found.prediction!r} is no label; the labels are "
+            problems.append(Problem(path=str(path), what=what + ", ".join(known)))
+    if problems:
+        raise InputError(problems)
+    return RecordedPredictions(by_id=by_id)

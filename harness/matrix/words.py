@@ -1,0 +1,116 @@
+"""A matrix's answers in sentences, each with its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from harness.matrix.questions import Contrast, Question
+from harness.matrix.results import Matrix, Row
+from harness.report.numerals import p_value, plural
+
+# So many contrasts of an open question are told; summary.json has all.
+MOST = 12
+
+
+def points(value: float) -> str:
+    """A difference in points of accuracy: +1.2, −6.1."""
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+def figures(found: Contrast) -> str:
+    """ "−6.1 (−8.0 to −4.2; n = 1,149, p < 0.001)"; p is adjusted."""
+    own = found.found
+    if own.mean is None:
+        return f"nothing can be said: {own.reason}"
+    if own.ci is None:
+        return f"{points(own.mean)} (no interval: {own.reason}; n = {own.n:,})"
+    p = f", p {_p(found.p_adjusted)}" if found.p_adjusted is not None else ""
+    return f"{points(own.mean)} ({points(own.ci[0])} to {points(own.ci[1])}; n = {own.n:,}{p})"
+
+
+def _p(value: float) -> str:
+    told = p_value(value)
+    return told if told.startswith("<") else f"= {told}"
+
+
+def answer(question: Question, margin: float) -> Iterator[str]:
+    """What is said of a question, the first sentence its answer."""
+    if question.lacking is not None:
+        yield f"not asked: {question.lacking}"
+        return
+    if question.verdict is not None:
+        one = question.contrasts[0]
+        yield (
+            f"{one.a} is within {100 * margin:g} points of {one.b}: {question.verdict}, {figures(one)}; "
+            f"on {_tasks(one.tasks)}"
+        )
+        return
+    told = sorted(question.contrasts, key=lambda each: each.p_adjusted if each.p_adjusted is not None else 2.0)
+    if question.name == "size":
+        for each in question.contrasts[:MOST]:
+            yield f"{each.a} against {each.b}: {figures(each)}{_decided(each)}"
+    elif question.name == "struggle":
+        behind = [each for each in told if each.above == "no"]
+        if not behind:
+            yield f"nowhere that {plural(len(told), 'comparison')} could show (adjusted p above 0.05 in each)"
+        for each in (behind or told)[:MOST]:
+            yield f"{each.a}: {figures(each)}{_decided(each)}"
+    if len(question.contrasts) > MOST:
+        yield f"{plural(len(question.contrasts) - MOST, 'more comparison')} in summary.json"
+
+
+def _decided(each: Contrast) -> str:
+    return {"yes": ", better", "no": ", worse", "undecided": ", not distinguishable"}.get(each.above, "")
+
+
+def _tasks(tasks: Sequence[str]) -> str:
+    return f"{', '.join(tasks)}{', each counting alike' if len(tasks) > 1 else ''}"
+
+
+def efficiency(made: Matrix) -> Iterator[str]:
+    """The cells that no other of their task beats in accuracy, speed and training time at once, by task."""
+    for task in dict.fromkeys(row.cell.task for row in made.rows):
+        own = [row for row in made.rows if row.cell.task == task]
+        front = [row for row in own if not any(_beats(other, row) for other in own)]
+        for row in sorted(front, key=lambda row: -_accuracy(row)):
+            yield f"{task}: {row.cell.model} {row.cell.mode}, {_cost(row)}"
+    if made.rows:
+        yield "listed are the cells that no other of the task equals or beats in all three at once; no test is made"
+
+
+def _accuracy(row: Row) -> float:
+    return float(row.figures.get("accuracy") or 0.0)
+
+
+def _beats(a: Row, b: Row) -> bool:
+    """Whether a cell is at least as good in each known respect, and better in one."""
+    mine = (_accuracy(a), -(a.result.latency_ms or 0.0), -(a.result.train_s or 0.0))
+    theirs = (_accuracy(b), -(b.result.latency_ms or 0.0), -(b.result.train_s or 0.0))
+    unknown = None in (a.result.latency_ms, b.result.latency_ms, a.result.train_s, b.result.train_s)
+    return not unknown and mine != theirs and all(x >= y for x, y in zip(mine, theirs, strict=True))
+
+
+def _cost(row: Row) -> str:
+    parts = [f"right on {100 * _accuracy(row):.1f} %"]
+    if row.result.latency_ms is not None:
+        parts.append(f"{row.result.latency_ms:.3g} ms an item")
+    if row.result.train_s is not None:
+        parts.append(f"{row.result.train_s:,.0f} s of training" if row.result.train_s else "no training")
+    return ", ".join(parts)
+
+
+def doubts(made: Matrix) -> Iterator[str]:
+    """What stands against the answers."""
+    waiting = sum(own.state in ("waiting", "running") for own in made.standings.values())
+    if waiting:
+        yield f"the matrix is incomplete: {plural(waiting, 'cell')} of {len(made.standings)} still to come"
+    for cell, reason in made.failed.items():
+        yield f"{cell} failed: {reason}"
+    limited = sorted({limit for cell in made.standings if (limit := made.suite.settings(cell).limit)})
+    if limited:
+        yield f"cells were limited to {', '.join(map(str, limited))} items: figures are those of the draw"
+    for row in made.rows:
+        for doubt in row.figures.get("doubts") or ():
+            if str(doubt).startswith(("collapsed", "worse than")):
+                yield f"{row.cell}: {doubt}"
+    yield "each model was trained once: what another seed would give is in no interval here"
