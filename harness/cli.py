@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -73,7 +74,14 @@ def run(
         bool, typer.Option("--stop-early", help="Ask judges only until the question is decided.")
     ] = False,
     max_cost: MaxCost = None,
+    check_batching: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Score suites: answer N greedy prompts again, alone, and compare."),
+    ] = None,
     variant: Annotated[str | None, typer.Option(help="A variant of a matrix suite (quick).")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a key of a classify or matrix suite: split.seed=3.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be asked; ask nothing.")] = False,
 ) -> None:
     """Compare a candidate with a baseline on a suite, and say what the comparison allows to be said."""
@@ -93,7 +101,9 @@ def run(
         concurrency=concurrency,
         stop_early=stop_early,
         max_cost=max_cost,
+        check_batching=check_batching,
         variant=variant,
+        changes=tuple(changes or ()),
     )
     if dry_run:
         raise typer.Exit(verbs.dry_run(suite, options, as_json=as_json))
@@ -131,9 +141,7 @@ def resume(
     """Go on with a run that was interrupted; nothing that is answered on disk is asked again."""
     from harness import verbs
 
-    code = verbs.resume(
-        run, concurrency=concurrency, as_json=as_json, max_cost=max_cost, resolve=resolve_recipe
-    )
+    code = verbs.resume(run, concurrency=concurrency, as_json=as_json, max_cost=max_cost, resolve=resolve_recipe)
     raise typer.Exit(code)
 
 
@@ -190,7 +198,8 @@ def validate(files: Annotated[list[Path], typer.Argument(help="Suites, recipes o
     """Check files without running them; every problem on a line of its own."""
     from harness.validate import problems_in
 
-    problems = [problem for path in files for problem in problems_in(path, check_recipe)]
+    say = partial(typer.echo, err=True)
+    problems = [problem for path in files for problem in problems_in(path, check_recipe, say)]
     for problem in problems:
         typer.echo(str(problem))
     if not problems:

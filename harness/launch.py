@@ -53,7 +53,9 @@ class Options:
     concurrency: int = 32
     stop_early: bool = False
     max_cost: float | None = None
+    check_batching: int | None = None
     variant: str | None = None
+    changes: tuple[str, ...] = ()
 
 
 def plan_job(

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 JOURNALS = (
     "responses.jsonl", "judgments.jsonl", "controls.jsonl", "scores.jsonl", "scores_baseline.jsonl",
-    "losses.jsonl", "losses_baseline.jsonl", "predictions.jsonl", "validation.jsonl",
+    "losses.jsonl", "losses_baseline.jsonl", "predictions.jsonl", "validation.jsonl", "batching.jsonl",
 )  # fmt: skip
 PREDICTED = ("predictions.jsonl", "validation.jsonl")
 State = Literal["whole", "longer", "changed", "unknown"]
@@ -21,7 +21,7 @@ MANIFEST = "manifest.json"
 # What of a manifest says what was asked, and of whom. Clock, versions, commit, tokens and warnings are not among it.
 ASKED = (
     "candidate", "baseline", "judges", "repeats", "prompts_in_suite", "stop_early", "nonce", "seeds",
-    "judge_names", "asked_judges", "recorded_judgments", "fingerprints",
+    "judge_names", "asked_judges", "recorded_judgments", "fingerprints", "check_batching",
 )  # fmt: skip
 # Enough of a SHA-256 that no two texts of a run share it, and little enough for one a prompt.
 _DIGITS = 16

@@ -10,22 +10,31 @@ from harness import suite as suites
 from harness.errors import InputError, Problem
 from harness.leakage.examples import turns_of
 from harness.perplexity import documents
-from harness.records import JudgmentRecord, PromptRecord, gather, kind_of, read_lines
+from harness.records import JudgmentRecord, PredictionRecord, PromptRecord, gather, kind_of, read_lines
 from harness.yamlfile import load_yaml
 
 RECIPE_KINDS = ("pretrain", "sft", "dpo", "reward", "encoder")
 
 
-def problems_in(path: Path, check_recipe: Callable[[Path], Any]) -> list[Problem]:
-    """Every problem of a suite, a recipe (checked by `check_recipe`) or a JSONL file."""
+def problems_in(
+    path: Path, check_recipe: Callable[[Path], Any], say: Callable[[str], None] = lambda text: None
+) -> list[Problem]:
+    """Every problem of a suite, a recipe (checked by `check_recipe`) or a JSONL file; `say` hears what is not checked."""
     try:
         if path.suffix in (".yaml", ".yml"):
-            values, _ = load_yaml(path)
-            if values.get("kind") in RECIPE_KINDS:
+            kind = load_yaml(path)[0].get("kind")
+            if kind in RECIPE_KINDS:
                 check_recipe(path)
-            else:
-                return _suite(path)
-            return []
+                return []
+            if kind == "classify":
+                from harness.classify import checking as of_classify
+
+                return of_classify.problems_in(path, say)
+            if kind == "matrix":
+                from harness.matrix import checking as of_matrix
+
+                return of_matrix.problems_in(path, check_recipe, say)
+            return _suite(path)
         return _jsonl(path)
     except InputError as error:
         return [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]
@@ -53,6 +62,10 @@ def _jsonl(path: Path) -> list[Problem]:
     model = kind_of(first)
     if model is PromptRecord:
         return suites.load_prompts(path)[1]
+    if model is PredictionRecord:
+        from harness.classify import files
+
+        return gather(path, PredictionRecord, check=files.check)[1]
     return gather(path, model)[1]
 
 

@@ -51,7 +51,7 @@ def run(
 ) -> int:
     """`harness run`: exit code 0, 1 (leakage, where that is asked for), 3, 4 or 130; raises InputError for 2."""
     path = suites.locate(given)
-    kind = suites.kind_of(path)
+    kind = _kind(path, options)
     if kind == "classify":
         from harness.classify import verb as labels
 
@@ -70,6 +70,21 @@ def run(
 
         return losses.run(suite, options, out=out, as_json=as_json, resolve=resolve, gate=fail_on_leakage)
     return run_suite(suite, options, out=out, as_json=as_json, resolve=resolve, fail_on_leakage=fail_on_leakage)
+
+
+def _kind(path: Path, options: Options) -> str:
+    """The kind of a suite. Raises InputError where the command line gives what suites of that kind do not have."""
+    kind = suites.kind_of(path)
+    if options.variant is not None and kind != "matrix":
+        raise InputError(f"--variant {options.variant!r}: only matrix suites have variants, and this suite is {kind}")
+    if options.check_batching is not None and kind != "score":
+        raise InputError(f"--check-batching belongs to score suites, and this suite is {kind}; leave it out")
+    if options.changes and kind not in ("classify", "matrix"):
+        raise InputError(
+            f"--set {options.changes[0]!r}: it changes classify and matrix suites, and this suite is {kind}; use its "
+            "own options, or a copy of its file"
+        )
+    return kind
 
 
 def run_suite(
@@ -184,7 +199,7 @@ def _show(report: Report, *, as_json: bool) -> None:
 def dry_run(given: str, options: Options, *, as_json: bool) -> int:
     """`harness run --dry-run`: what would be asked, from the suite alone. Nothing is built, opened or written."""
     path = suites.locate(given)
-    kind = suites.kind_of(path)
+    kind = _kind(path, options)
     if kind == "classify":
         from harness.classify import verb as labels
 

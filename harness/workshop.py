@@ -36,8 +36,8 @@ from judges.template import Template
 
 APIS: dict[str, type[ApiModel]] = {"openai": OpenAIModel, "anthropic": AnthropicModel}
 LOCAL = ("hf", "reward")
-# Local models batch whatever waits for them: enough must wait to fill a batch.
-LOCAL_WORKERS = 128
+# Local models batch whatever waits for them: enough must wait to fill batches with rows of like length.
+LOCAL_WORKERS = 1024
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,8 @@ Refuses what would be read silently as something else: a repeated key, a file th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from harness.errors import InputError, Problem
 
 LineOf = Callable[[Sequence[int | str]], int | None]
+_OPTION = "--set"
 
 
 def read_text(path: Path, *, journal: bool = False) -> str:
@@ -101,12 +103,50 @@ def _child(node: yaml.Node, step: int | str) -> tuple[int, yaml.Node] | None:
     return None
 
 
-def problems_of(error: ValidationError, path: str, line_of: LineOf, known: Sequence[str] = ()) -> list[Problem]:
+def changed(values: Mapping[str, Any], changes: Sequence[str], *, of: str = "recipe") -> dict[str, Any]:
+    """A file's values with "key.key=value" changes (values are YAML). Raises InputError for another form."""
+    result = deepcopy(dict(values))
+    for change in changes:
+        key, equals, text = change.partition("=")
+        if not equals or not all(key.split(".")):
+            raise InputError(
+                f"{_OPTION} {change!r} has another form; write {_OPTION} key=value, such as training.epochs=3"
+            )
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"{_OPTION} {change!r}: {text!r} is not YAML; put quotes around it") from None
+        _place(result, key.split("."), value, change, of)
+    return result
+
+
+def _place(values: dict[str, Any], steps: Sequence[str], value: Any, change: str, of: str) -> None:
+    *above, last = steps
+    inner: Any = values
+    for step in above:
+        inner = inner.setdefault(step, {})
+        if not isinstance(inner, dict):
+            raise InputError(f"{_OPTION} {change!r}: {step!r} of the {of} is no mapping; set it as a whole")
+    inner[last] = value
+
+
+def problem(
+    what: str, where: Sequence[int | str], path: Path | str, line_of: LineOf, changes: Sequence[str] = ()
+) -> Problem:
+    """A problem with its line, or with the --set that the value came by."""
+    name = ".".join(map(str, where))
+    keys = {change.partition("=")[0]: change for change in changes}
+    by = next((change for key, change in keys.items() if f"{name}.".startswith(f"{key}.")), None)
+    if by is not None:
+        return Problem(path=f"{_OPTION} {by}", what=what)
+    return Problem(path=str(path), line=line_of(where), what=what)
+
+
+def problems_of(
+    error: ValidationError, path: str, line_of: LineOf, known: Sequence[str] = (), changes: Sequence[str] = ()
+) -> list[Problem]:
     """Turn a pydantic error into problems worded like everywhere else: what is wrong, the value, the way out."""
-    return [
-        Problem(path=path, line=line_of(tuple(item["loc"])), what=describe(dict(item), known))
-        for item in error.errors()
-    ]
+    return [problem(describe(dict(item), known), tuple(item["loc"]), path, line_of, changes) for item in error.errors()]
 
 
 def describe(item: dict[str, Any], known: Sequence[str] = ()) -> str:

@@ -1,15 +1,20 @@
-"""Runs the real command in a process of its own, with an environment that holds nothing of this machine's."""
+"""Runs the real command, with an environment that holds nothing of this machine's."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from tests.published import write_lines
 
@@ -44,13 +49,45 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "harness.cli", *map(str, arguments)]
 
 
-def harness(*arguments: str | Path, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120) -> Done:
-    """Run `harness …` and wait. No traceback is ever acceptable."""
+def harness(
+    *arguments: str | Path, env: Mapping[str, str], cwd: Path | None = None, timeout: float = 120, apart: bool = False
+) -> Done:
+    """Run `harness …` and wait. No traceback is ever acceptable.
+
+    The command's own `main` is called in this process, with its arguments, environment and folder and nothing else of
+    the test's: starting an interpreter takes longer than most commands. `apart` starts one all the same, as whoever
+    calls it from another thread gets it.
+    """
+    if not apart and threading.current_thread() is threading.main_thread():
+        return within(list(map(str, arguments)), env, cwd)
     done = subprocess.run(
         command(*arguments), capture_output=True, text=True, env=dict(env), cwd=cwd, timeout=timeout, check=False
     )
     assert "Traceback" not in done.stderr, done.stderr
     return Done(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def within(arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None) -> Done:
+    """Call the command line in this process; what it raises beyond an exit is raised."""
+    from harness.cli import main
+
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
+    code: int | str | None = 0
+    handler = signal.getsignal(signal.SIGTERM)
+    with ExitStack() as around:
+        around.enter_context(mock.patch.dict(os.environ, env, clear=True))
+        around.enter_context(mock.patch.object(sys, "argv", ["harness", *arguments]))
+        around.enter_context(mock.patch.object(sys, "stdin", around.enter_context(Path(os.devnull).open())))
+        around.enter_context(chdir(cwd or Path.cwd()))
+        around.enter_context(redirect_stdout(out))
+        around.enter_context(redirect_stderr(err))
+        around.callback(signal.signal, signal.SIGTERM, handler)
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    texts = [stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]  # type: ignore[attr-defined]
+    return Done(code=code if isinstance(code, int) else int(code is not None), out=texts[0], err=texts[1])
 
 
 def world(folder: Path, n: int = 12, *, better: float = 0.75, judges: str = "[openai/judge]") -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.yamlfile import load_yaml
+from harness.yamlfile import changed, load_yaml
 from train import recipe as models
 from train.encoder import recipe as encoders
 from train.encoder.recipe import EncoderRecipe
@@ -20,4 +20,4 @@ def load_any(path: Path, changes: Sequence[str] = ()) -> Recipe | EncoderRecipe:
 def is_encoders(path: Path, changes: Sequence[str] = ()) -> bool:
     """Whether a recipe is of kind encoder. Raises InputError where it is no YAML mapping."""
     values, _ = load_yaml(path)
-    return models.changed(values, changes).get("kind") == models.ENCODER
+    return changed(values, changes).get("kind") == models.ENCODER

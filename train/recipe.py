@@ -9,22 +9,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from harness import suite as suites
-from harness.errors import InputError, Problem
-from harness.yamlfile import LineOf, describe, load_yaml
+from harness.errors import InputError
+from harness.yamlfile import changed, describe, load_yaml, problem
 from train.keys import KINDS, SUITE_METRICS, AnyKeys, SourceKeys, TunedKeys
 
 _WORLD = Path(__file__).parent / "kitchen"
-_OPTION = "--set"
 ENCODER = "encoder"
 """The kind of recipes that `train.encoder` reads."""
 
@@ -82,43 +79,6 @@ def load(path: Path, changes: Sequence[str] = ()) -> Recipe:
     if problems:
         raise InputError(problems)
     return recipe
-
-
-def changed(values: Mapping[str, Any], changes: Sequence[str]) -> dict[str, Any]:
-    """The values of a recipe with "key.key=value" changes (values are YAML). Raises InputError for another form."""
-    result = deepcopy(dict(values))
-    for change in changes:
-        key, equals, text = change.partition("=")
-        if not equals or not all(key.split(".")):
-            raise InputError(
-                f"{_OPTION} {change!r} has another form; write {_OPTION} key=value, such as training.epochs=3"
-            )
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InputError(f"{_OPTION} {change!r}: {text!r} is not YAML; put quotes around it") from None
-        _place(result, key.split("."), value, change)
-    return result
-
-
-def _place(values: dict[str, Any], steps: Sequence[str], value: Any, change: str) -> None:
-    *above, last = steps
-    inner: Any = values
-    for step in above:
-        inner = inner.setdefault(step, {})
-        if not isinstance(inner, dict):
-            raise InputError(f"{_OPTION} {change!r}: {step!r} of the recipe is no mapping; set it as a whole")
-    inner[last] = value
-
-
-def problem(what: str, where: Sequence[int | str], path: Path, line_of: LineOf, changes: Sequence[str]) -> Problem:
-    """A problem with its line, or with the --set that the value came by."""
-    name = ".".join(map(str, where))
-    keys = {change.partition("=")[0]: change for change in changes}
-    by = next((change for key, change in keys.items() if f"{name}.".startswith(f"{key}.")), None)
-    if by is not None:
-        return Problem(path=f"{_OPTION} {by}", what=what)
-    return Problem(path=str(path), line=line_of(where), what=what)
 
 
 def sources(recipe: Recipe) -> Iterator[tuple[tuple[int | str, ...], SourceKeys]]:

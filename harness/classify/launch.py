@@ -15,7 +15,7 @@ from harness.classify.guess import Classifier
 from harness.classify.heads import HeadClassifier, fitting
 from harness.classify.job import ClassifyJob, asked, to_manifest
 from harness.classify.run import ClassifyCast
-from harness.classify.suite import ClassifySuite, Mode
+from harness.classify.suite import ClassifySuite, MethodKeys, Mode
 from harness.classify.template import CHOICE, GENERIC, TaskTemplate
 from harness.classify.template import load as load_template
 from harness.errors import InputError
@@ -134,20 +134,13 @@ def cast_of(job: ClassifyJob, workshop: Workshop) -> tuple[ClassifyJob, Classify
     """The job with how its candidate is asked, who answers, and what the manifest says of it. Raises InputError."""
     spec, method = job.candidate, job.suite.keys.method
     if spec.kind == "recorded":
-        _alone(method.model_dump(exclude_defaults=True), "recorded predictions are not asked")
+        mode_of(spec, method)
         workshop.fingerprints["candidate"] = file_sha256(spec.path)
         job = replace(job, validation=())
         return job, ClassifyCast(classifier=recorded.load(spec.path, job.items, job.head, job.labels)), {}
-    if spec.kind == "hf" and _has_head(spec):
-        if method.mode not in (None, "head"):
-            raise InputError(f"{spec.text!r} has a head; method.mode {method.mode!r} is for language models")
-        _alone(method.model_dump(exclude_defaults=True, exclude={"mode"}), f"{spec.text!r} has a head")
-        return replace(job, mode="head"), _with_head(job, workshop), {}
-    mode: Mode = method.mode or ("generation" if spec.kind in API else "likelihood")
+    mode = mode_of(spec, method)
     if mode == "head":
-        raise InputError(f"{spec.text!r} has no classification head; set method.mode to likelihood or generation")
-    if mode == "likelihood" and spec.kind in API:
-        raise InputError(f"{spec.text!r}: an API does not show how likely it finds a text; use method.mode: generation")
+        return replace(job, mode="head"), _with_head(job, workshop), {}
     putting = putting_of(job)
     workshop.fingerprints["template"] = putting.template.sha256
     more = {
@@ -158,6 +151,24 @@ def cast_of(job: ClassifyJob, workshop: Workshop) -> tuple[ClassifyJob, Classify
     if mode == "likelihood":
         return replace(job, mode=mode), _looked_at(job, putting, workshop), more
     return replace(job, mode=mode, validation=()), _writing(job, putting, workshop), more
+
+
+def mode_of(spec: Spec, method: MethodKeys) -> Mode | None:
+    """How a candidate is asked, None where its predictions are recorded. Raises InputError where it cannot be so."""
+    if spec.kind == "recorded":
+        _alone(method.model_dump(exclude_defaults=True), "recorded predictions are not asked")
+        return None
+    if spec.kind == "hf" and _has_head(spec):
+        if method.mode not in (None, "head"):
+            raise InputError(f"{spec.text!r} has a head; method.mode {method.mode!r} is for language models")
+        _alone(method.model_dump(exclude_defaults=True, exclude={"mode"}), f"{spec.text!r} has a head")
+        return "head"
+    mode: Mode = method.mode or ("generation" if spec.kind in API else "likelihood")
+    if mode == "head":
+        raise InputError(f"{spec.text!r} has no classification head; set method.mode to likelihood or generation")
+    if mode == "likelihood" and spec.kind in API:
+        raise InputError(f"{spec.text!r}: an API does not show how likely it finds a text; use method.mode: generation")
+    return mode
 
 
 def _alone(given: dict[str, Any], why: str) -> None:
@@ -212,8 +223,15 @@ def putting_of(job: ClassifyJob) -> Putting:
     """How the job's items are put to a language model. Raises InputError where the template does not fit the task."""
     method, task = job.suite.keys.method, job.task
     template = template_of(task, method.template, job.suite.folder)
+    words = words_of(template, task, job.head)
+    drawn = shots(task, method.shots, np.random.default_rng(method.seed), job.head) if method.shots else None
+    return Putting(template=template, fields=task.text_fields, words=words, shots=drawn)
+
+
+def words_of(template: TaskTemplate, task: Task, head: str) -> dict[str, str]:
+    """The word of every label of a task. Raises InputError where the template does not fit the task."""
     try:
-        words = template.words(job.labels)
+        words = template.words(task.heads[head])
         lacking = sorted(template.named - {*task.text_fields, "fields", "options"})
     except ValueError as error:
         raise InputError(f"method.template: {error}") from None
@@ -224,8 +242,7 @@ def putting_of(job: ClassifyJob) -> Putting:
         )
     if task.multiple_choice and not template.named & {"options"}:
         raise InputError(f"method.template: {template.name!r} does not show the options; use 'choice'")
-    drawn = shots(task, method.shots, np.random.default_rng(method.seed), job.head) if method.shots else None
-    return Putting(template=template, fields=task.text_fields, words=words, shots=drawn)
+    return words
 
 
 def template_of(task: Task, given: str | None, folder: Path) -> TaskTemplate:

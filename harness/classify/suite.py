@@ -13,7 +13,7 @@ Every problem of the file and of what it names is found before anything is asked
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,10 +25,12 @@ from harness.classify.template import load as load_template
 from harness.errors import HarnessError, InputError, Problem
 from harness.goal import Goal, goal_of
 from harness.models.spec import parse
+from harness.overrides import read
 from harness.suite import SamplingKeys, override
-from harness.tasks.keys import SplitKeys, TaskKeys
+from harness.tasks.keys import SplitKeys, TaskKeys, Where
+from harness.tasks.keys import problems as task_problems
 from harness.tasks.values import SPLITS, Split
-from harness.yamlfile import LineOf, load_yaml, problems_of
+from harness.yamlfile import problem, problems_of
 from judges.types import Sampling
 
 Mode = Literal["likelihood", "generation", "head"]
@@ -127,34 +129,37 @@ def from_json(raw: Mapping[str, Any]) -> ClassifySuite:
     return ClassifySuite(keys=ClassifyKeys.model_validate(values), folder=folder)
 
 
-def load(path: Path) -> ClassifySuite:
-    """Read a classify suite. Raises InputError with every problem of it; its task's files are read by the caller."""
-    values, line_of = load_yaml(path)
+def load(path: Path, changes: Sequence[str] = ()) -> ClassifySuite:
+    """Read a classify suite, with `changes` ("key.key=value") on top. Raises InputError with every problem of it.
+
+    The files of its task have to be there; they are read by the caller.
+    """
+    values, line_of = read(path, changes)
     problems: list[Problem] = []
     keys: ClassifyKeys | None = None
     try:
         keys = ClassifyKeys.model_validate(values)
     except ValidationError as error:
-        problems += problems_of(error, str(path), line_of, known=tuple(ClassifyKeys.model_fields))
-    problems += _named(path, values, line_of)
+        problems += problems_of(error, str(path), line_of, tuple(ClassifyKeys.model_fields), changes)
+    problems += [problem(what, where, path, line_of, changes) for where, what in _named(path.parent, values, keys)]
     if problems or keys is None:
         raise InputError(problems)
     return ClassifySuite(keys=keys, folder=path.resolve().parent)
 
 
-def _named(path: Path, values: Mapping[str, Any], line_of: LineOf) -> list[Problem]:
-    """Problems of what the suite names: its candidate's spec and its template."""
-    found = []
+def _named(folder: Path, values: Mapping[str, Any], keys: ClassifyKeys | None) -> Iterator[tuple[Where, str]]:
+    """Problems of what the suite names, and where: its candidate's spec, its template, its task's files."""
     candidate, method = values.get("candidate"), values.get("method")
     if isinstance(candidate, str):
         try:
-            parse(candidate, role="candidate", folder=path.parent)
+            parse(candidate, role="candidate", folder=folder)
         except HarnessError as error:
-            found.append(Problem(path=str(path), line=line_of(["candidate"]), what=str(error)))
+            yield ("candidate",), str(error)
     name = method.get("template") if isinstance(method, Mapping) else None
     if isinstance(name, str) and name:
         try:
-            load_template(name, path.parent).named  # noqa: B018 (reading it takes the template apart)
+            load_template(name, folder).named  # noqa: B018 (reading it takes the template apart)
         except ValueError as error:
-            found.append(Problem(path=str(path), line=line_of(["method", "template"]), what=str(error)))
-    return found
+            yield ("method", "template"), str(error)
+    if keys is not None:
+        yield from task_problems(keys.task, keys.split, folder)

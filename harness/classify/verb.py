@@ -40,7 +40,7 @@ def run(path: Path, options: Options, *, out: Path | None, as_json: bool, resolv
         folder.free(out)
     meter = Meter()
     with showing(meter) as progress:
-        done = begun(load(path), options, out=out, resolve=resolve, meter=meter, progress=progress)
+        done = begun(load(path, options.changes), options, out=out, resolve=resolve, meter=meter, progress=progress)
     return _finish(*done, as_json=as_json, gate=gate)
 
 
@@ -189,7 +189,7 @@ def dry_run(path: Path, options: Options, *, as_json: bool, print_plan: Callable
     """`harness run --dry-run`: what would be asked, from the suite and its task's files."""
     from harness.models.spec import parse
 
-    suite = load(path)
+    suite = load(path, options.changes)
     given = options.candidate or suite.keys.candidate
     if given is None:
         raise InputError(f"the suite {suite.name!r} names no candidate; add --candidate SPEC")

@@ -1,4 +1,4 @@
-"""Grades and differences of grades as a reader should meet them: on a known scale with as many decimals as it needs."""
+"""Grades and differences of grades as a reader should meet them: numbers on their scale, never percentages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from harness.report.numerals import DASH
 
 Scale = tuple[float, float]
 _MOST = 6
-
-
-def digits_of(scale: Scale) -> int:
-    """Decimals of a grade: two on 1–10, three on 0–1."""
-    return 2 if scale[1] - scale[0] >= 2 else 3
+_ZERO = 1e-9
 
 
 def grade(value: float, scale: Scale | None) -> str:
@@ -21,8 +17,8 @@ def grade(value: float, scale: Scale | None) -> str:
     """
     if scale is None:
         return f"{value:#.3g}".rstrip(".").replace("-", "−")
-    digits = digits_of(scale)
-    while digits < _MOST and value and not float(f"{value:.{digits}f}"):
+    digits = 2
+    while digits < _MOST and abs(value) > _ZERO and not float(f"{value:.{digits}f}"):
         digits += 1
     return f"{value:.{digits}f}".replace("-", "−")
 

@@ -13,6 +13,8 @@ from harness.report.columns import WIDTH, listing, note, table, wrap
 from harness.report.numerals import DASH, listed, p_value, plural
 from harness.stats.intervals import SMALL
 
+_MOST = 6
+
 
 def render(found: LossContrast, names: list[str], width: int = WIDTH) -> str:
     """One comparison as lines of at most `width` columns; `names` are the lines that say what A and B are."""
@@ -28,6 +30,17 @@ def render(found: LossContrast, names: list[str], width: int = WIDTH) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
+def _digits(shift: Shift) -> int:
+    """Decimals that show the interval to two digits, and one more where the difference would read as 0."""
+    value, ci = shift.found.value, shift.found.ci
+    if ci is None or not value:
+        return digits_of(shift)
+    digits = 3
+    while digits < _MOST and (ci[1] - ci[0]) / 2 < 10 ** (1 - digits):
+        digits += 1
+    return digits if float(f"{value:.{digits}f}") else digits + 1
+
+
 def headline(found: LossContrast) -> str:
     """Which side foresees the documents better, or that these cannot tell; with figures, interval, p-value and n."""
     main = found.delta.main.found
@@ -41,7 +54,7 @@ def headline(found: LossContrast) -> str:
 
 
 def _figures(found: LossContrast) -> str:
-    value, digits = found.delta.main.found.value or 0.0, digits_of(found.delta.main)
+    value, digits = found.delta.main.found.value or 0.0, _digits(found.delta.main)
     a, b = (_level(found.level(own)) for own in (found.a, found.b))
     size = f"{number(abs(value), digits)} {'lower' if value < 0 else 'higher'}" if value else "no difference"
     over = f"{plural(found.delta.main.found.n, 'document')}"
@@ -63,7 +76,7 @@ def _sure(found: LossContrast) -> str:
 
 
 def _ends(shift: Shift) -> str:
-    ci, digits = shift.found.ci, digits_of(shift)
+    ci, digits = shift.found.ci, _digits(shift)
     return f"{signed(ci[0], digits)} to {signed(ci[1], digits)}" if ci else DASH
 
 
@@ -90,7 +103,7 @@ def _slices(found: LossContrast, width: int) -> str:
             [
                 _level(found.level(part.a)),
                 _level(found.level(part.b)),
-                signed(part.shift.found.value, digits_of(part.shift)) if part.shift.found.value is not None else DASH,
+                signed(part.shift.found.value, _digits(part.shift)) if part.shift.found.value is not None else DASH,
                 _ends(part.shift),
                 _p(part.shift.p_value),
                 _p(part.p_adjusted),
@@ -119,7 +132,7 @@ def details(found: LossContrast) -> Iterator[str]:
     if alike.found.value is not None:
         ends = f" (95 % {_ends(alike)})" if alike.found.ci else ""
         yield (
-            f"every document counting alike, long or short: {signed(alike.found.value, digits_of(alike))} "
+            f"every document counting alike, long or short: {signed(alike.found.value, _digits(alike))} "
             f"{delta.unit}{ends}"
         )
     if main.found.clusters and main.found.clusters < main.found.n:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.collect import Found, control_rights, find, is_complete, notes_of, panel_in
-from harness.contrast import graded, losses
 from harness.contrast.asked import (
     checks_of,
     chosen,
@@ -23,7 +22,8 @@ from harness.contrast.asked import (
     slices_of,
     templates_of,
 )
-from harness.contrast.graded import categories_of, clusters_of
+from harness.contrast.graded import categories_of, clusters_of, of_score_run, of_scores
+from harness.contrast.losses import of_loss_run
 from harness.contrast.measured import Facts, Named, Side
 from harness.decision import control_counts, counting, is_blind
 from harness.errors import InputError, Problem
@@ -60,9 +60,9 @@ def of_folder(path: Path, judges: Sequence[str] = ()) -> Side:
     suite = read_manifest(path)["suite"]
     kind = suite.get("kind", "pairwise") if isinstance(suite, dict) else "pairwise"
     if kind == "score":
-        return graded.of_score_run(path, judges)
+        return of_score_run(path, judges)
     if kind == "perplexity":
-        return losses.of_loss_run(path, judges)
+        return of_loss_run(path, judges)
     if kind != "pairwise":
         what = f"is a run of kind {kind!r}, which cannot be compared as a folder; give its predictions file"
         raise InputError([Problem(path=str(path), what=what)])
@@ -259,6 +259,6 @@ def of_predictions(path: Path, judges: Sequence[str] = ()) -> Side:
 
 READERS: Mapping[type[Record], Callable[[Path, Sequence[str]], Side]] = {
     JudgmentRecord: of_judgments,
-    ScoreRecord: graded.of_scores,
+    ScoreRecord: of_scores,
     PredictionRecord: of_predictions,
 }

@@ -89,6 +89,7 @@ class GateResult:
             "method": found.method,
             "clusters": found.clusters,
             "rare_losses": found.rare,
+            "rare_gains": found.rare_gains,
             "scale": _ends(measured.scale),
             "grade_scale": _ends(measured.ends),
             "old_mean": measured.levels[0] if measured.levels is not None else None,

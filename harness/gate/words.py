@@ -200,6 +200,16 @@ def _counted(result: GateResult) -> Iterator[str]:
             f"few prompts lost much (fewer than {FEW} lost anything, or all of them little): the lower bound counts "
             "with losses that these prompts did not happen to show, and lies below Student's"
         )
+    unsure = [
+        name
+        for name, one in (("all prompts", found), *((name, one.found) for name, one in result.categories.items()))
+        if one.rare_gains and one.ci is not None and one.upper is not None and one.ci[1] < 0 <= one.upper
+    ]
+    if unsure:
+        yield (
+            f"{listed(unsure)}: the interval lies below 0, and yet a loss is not certain: with so few prompts a great "
+            "gain may have gone unseen, and the upper bound, which decides, counts with it"
+        )
     if measured.seen_scale and measured.scale is not None and found.n:
         yield scores_seen(measured)
     if 0 < found.n < SMALL:

@@ -3,22 +3,26 @@
 A forward pass takes 2 operations a parameter and token, training 6 (Kaplan et al. 2020, arXiv:2001.08361); the speed is
 that of a matrix product measured here, of which real models reach a share. Weights are counted in float32, trained ones
 four times (weights, gradients, Adam's two moments). Right to a factor of about three; a cell whose size is not known
-before its model is there has none.
+before its model is there has none, nor has one whose items are on the hub and not on this machine: a dry run downloads
+nothing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.checkpoints.files import tensors
-from harness.matrix.suite import Cell, MatrixSuite
+from harness.errors import InputError
+from harness.matrix.suite import TRAINED, Cell, MatrixSuite
 from harness.matrix.watch import duration
-from harness.report.columns import WIDTH, wrap
+from harness.report.columns import WIDTH, table, wrap
+from harness.report.numerals import DASH, listed, plural
 from harness.tasks.load import load as load_task
 from harness.tasks.values import Item, Task
 
@@ -27,32 +31,58 @@ BYTES = 4
 CHARACTERS_A_TOKEN = 4
 MARKS = 24
 EPOCHS = 3.0
+HEADS = ("items", "size", "weights", "time")
 
 
-def rows(suite: MatrixSuite) -> list[dict[str, Any]]:
-    """A mapping a cell: model, task, mode, items, parameters, seconds and bytes (None where the size is not known)."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Look:
+    """The tasks that could be looked at, and why others could not: their items are not on this machine."""
+
+    tasks: Mapping[str, Task]
+    unseen: Mapping[str, str]
+
+
+def looked_at(suite: MatrixSuite) -> Look:
+    """Every task whose items are here. Raises InputError with the problems of files that are."""
+    tasks, unseen = {}, {}
+    for name in dict.fromkeys(cell.task for cell in suite.cells()):
+        own = suite.keys.tasks[name]
+        try:
+            tasks[name] = load_task(own.task, own.split, suite.folder, where=f"tasks.{name}", near=True)
+        except InputError as error:
+            if any(own.task.paths()):
+                raise
+            unseen[name] = str(error)
+    return Look(tasks=tasks, unseen=unseen)
+
+
+def rows(suite: MatrixSuite, look: Look) -> list[dict[str, Any]]:
+    """A mapping a cell: model, task, mode, items, limit, parameters, seconds and bytes, None where it is not known."""
     speed = measured_speed()
-    tasks = {
-        name: load_task(own.task, own.split, suite.folder, where=f"tasks.{name}")
-        for name, own in suite.keys.tasks.items()
-    }
-    return [_row(suite, cell, tasks[cell.task], speed) for cell in suite.cells()]
+    return [_row(suite, cell, look.tasks.get(cell.task), speed) for cell in suite.cells()]
 
 
-def _row(suite: MatrixSuite, cell: Cell, task: Task, speed: float) -> dict[str, Any]:
+def _row(suite: MatrixSuite, cell: Cell, task: Task | None, speed: float) -> dict[str, Any]:
     settings = suite.settings(cell)
-    items = min(len(task.test), settings.limit or len(task.test))
     size = parameters_of(suite, cell)
+    held = None if size is None else int(size * BYTES * (4 if cell.mode == "fine-tune" else 1.2))
+    named = {"model": cell.model, "task": cell.task, "mode": cell.mode, "limit": settings.limit}
+    if task is None:
+        return {**named, "items": None, "parameters": size, "seconds": None, "bytes": held}
+    items = min(len(task.test), settings.limit or len(task.test))
     shots = int(settings.method.get("shots", 0))
     asked = _tokens(task.test) * (1 + shots) * items
-    trained = 0.0
-    if cell.mode in ("fine-tune", "lora"):
-        epochs = float(settings.recipe.get("training", {}).get("epochs", EPOCHS))
-        trained = _tokens(task.train) * len(task.train) * epochs
+    trained = _tokens(task.train) * _trained_on(settings.recipe, task) if cell.mode in TRAINED else 0.0
     seconds = None if size is None else size * (2 * asked + 6 * trained) / (speed * SHARE)
-    held = None if size is None else int(size * BYTES * (4 if cell.mode == "fine-tune" else 1.2))
-    named = {"model": cell.model, "task": cell.task, "mode": cell.mode}
     return {**named, "items": items, "parameters": size, "seconds": seconds, "bytes": held}
+
+
+def _trained_on(recipe: Mapping[str, Any], task: Task) -> float:
+    """How many examples training sees: its steps' where they are given, else those of its epochs."""
+    training, data = recipe.get("training") or {}, recipe.get("data") or {}
+    if training.get("steps"):
+        return float(training["steps"] * training.get("batch_size", 1) * training.get("accumulation", 1))
+    return len(task.train) * float(training.get("epochs") or EPOCHS) * float(data.get("sample_ratio") or 1.0)
 
 
 def _tokens(items: Sequence[Item]) -> float:
@@ -93,20 +123,49 @@ def _size(count: int) -> str:
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{max(1, round(count / 2**20))} MiB"
 
 
-def told(suite: MatrixSuite, cells: Sequence[Mapping[str, Any]], width: int = WIDTH) -> str:
-    """The cells for a terminal, with the sum."""
-    lines = [f"{suite.name}: {len(cells)} cells", ""]
-    names = [f"{row['model']} · {row['task']} · {row['mode']}" for row in cells]
-    room = max(map(len, names))
-    for name, row in zip(names, cells, strict=True):
-        took = "time not known" if row["seconds"] is None else f"about {duration(row['seconds'])}"
-        held = "" if row["bytes"] is None else f", {_size(row['bytes'])} for the weights"
-        lines.append(f"  {name:<{room}}  {row['items']:>6,} items  {took}{held}")
+def _parameters(count: int) -> str:
+    for unit, size in (("B", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count}"
+
+
+def told(suite: MatrixSuite, cells: Sequence[Mapping[str, Any]], unseen: Mapping[str, str], width: int = WIDTH) -> str:
+    """The cells for a terminal, task by task, with the sum and what could not be looked at."""
+    variant = f", variant {suite.variant}" if suite.variant is not None else ""
+    blocks = [wrap(f"{suite.name}{variant}: {plural(len(cells), 'cell')}", width)]
+    for task in dict.fromkeys(row["task"] for row in cells):
+        own = [(f"{row['model']} {row['mode']}", _cells(row)) for row in cells if row["task"] == task]
+        blocks.append("\n".join(table(task, HEADS, own, width)))
+    return "\n\n".join([*blocks, *(wrap(line, width) for line in _said(cells, unseen))]) + "\n"
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    items, size, seconds, held = (row[name] for name in ("items", "parameters", "seconds", "bytes"))
+    most = f"≤ {row['limit']:,}" if row["limit"] else DASH
+    return [
+        f"{items:,}" if items is not None else most,
+        _parameters(size) if size is not None else DASH,
+        _size(held) if held is not None else DASH,
+        f"~{duration(seconds)}" if seconds is not None else DASH,
+    ]
+
+
+def _said(cells: Sequence[Mapping[str, Any]], unseen: Mapping[str, str]) -> Iterator[str]:
+    """What the estimates come to, and why some are not there."""
     known = [row["seconds"] for row in cells if row["seconds"] is not None]
-    lacking = len(cells) - len(known)
-    more = f"; {lacking} cells whose model is not here and whose 'parameters' are not given" if lacking else ""
-    said = (
-        f"In all about {duration(sum(known))}{more}. Estimates for this machine's processor from sizes and texts, "
-        "right to a factor of about three; downloads are not counted."
-    )
-    return "\n".join([*lines, "", wrap(said, width)]) + "\n"
+    if known:
+        of = "In all" if len(known) == len(cells) else f"Those {plural(len(known), 'cell')} whose time is known: in all"
+        yield (
+            f"{of} about {duration(sum(known))} on this machine's processor (an accelerator is faster), from sizes and "
+            "texts, right to a factor of about three; downloads are not counted."
+        )
+    if unseen:
+        reasons = "; ".join(dict.fromkeys(unseen.values()))
+        yield (
+            f"The data of {listed(list(unseen))} could not be looked at ({reasons}), so that items and times are not "
+            "known; the run itself downloads them."
+        )
+    bare = list(dict.fromkeys(row["model"] for row in cells if row["parameters"] is None))
+    if bare:
+        yield f"The size of {listed(bare)} is not known before the model is here; give it as 'parameters'."

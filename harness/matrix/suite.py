@@ -19,7 +19,7 @@ variants: {quick: {limit: 100, tasks: [sst2]}}
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,8 +30,10 @@ from harness.classify.suite import MethodKeys
 from harness.errors import HarnessError, InputError, Problem
 from harness.matrix.questions import MARGIN, Family
 from harness.models.spec import parse
-from harness.tasks.keys import SplitKeys, TaskKeys
-from harness.yamlfile import LineOf, load_yaml, problems_of
+from harness.overrides import read
+from harness.tasks.keys import SplitKeys, TaskKeys, Where
+from harness.tasks.keys import problems as task_problems
+from harness.yamlfile import problem, problems_of
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 ModeName = Literal["fine-tune", "zero-shot", "few-shot", "lora"]
@@ -243,15 +245,25 @@ def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any
     return found
 
 
-def load(path: Path, variant: str | None = None, *, limit: int | None = None, seed: int | None = None) -> MatrixSuite:
-    """Read a matrix suite; `limit` and `seed` are the command line's. Raises InputError with every problem of it."""
-    values, line_of = load_yaml(path)
+def load(
+    path: Path,
+    variant: str | None = None,
+    *,
+    limit: int | None = None,
+    seed: int | None = None,
+    changes: Sequence[str] = (),
+) -> MatrixSuite:
+    """Read a matrix suite, with `changes` ("key.key=value") on top; `limit` and `seed` are the command line's.
+
+    Raises InputError with every problem of it. The files of its tasks have to be there; they are read by the caller.
+    """
+    values, line_of = read(path, changes)
     try:
         keys = MatrixKeys.model_validate(values)
     except ValidationError as error:
         known = tuple(MatrixKeys.model_fields)
-        raise InputError(problems_of(error, str(path), line_of, known=known)) from None
-    problems = list(_problems(keys, path, line_of))
+        raise InputError(problems_of(error, str(path), line_of, known, changes)) from None
+    problems = [problem(what, where, path, line_of, changes) for where, what in _problems(keys, path.parent)]
     if variant is not None and variant not in keys.variants:
         names = ", ".join(keys.variants) or "none"
         problems.append(Problem(path=str(path), what=f"there is no variant {variant!r}; its variants: {names}"))
@@ -265,38 +277,41 @@ def load(path: Path, variant: str | None = None, *, limit: int | None = None, se
     return suite
 
 
-def _problems(keys: MatrixKeys, path: Path, line_of: LineOf) -> Iterator[Problem]:
+def _problems(keys: MatrixKeys, folder: Path) -> Iterator[tuple[Where, str]]:
+    """What of a matrix's keys does not fit together, the files that are not there, and where."""
     for name, model in keys.models.items():
         try:
-            parse(model.spec, role="candidate", folder=path.parent)
+            parse(model.spec, role="candidate", folder=folder)
         except HarnessError as error:
-            yield Problem(path=str(path), line=line_of(["models", name]), what=str(error))
+            yield ("models", name, "encoder" if model.encoder is not None else "language"), str(error)
+    for name, task in keys.tasks.items():
+        for where, what in task_problems(task.task, task.split, folder, at=f"tasks.{name}.task"):
+            yield ("tasks", name, *where), what
     for variant, own in keys.variants.items():
         for key, chosen in (("tasks", own.tasks), ("models", own.models), ("modes", own.modes)):
             for given in chosen or ():
-                yield from _known(key, given, getattr(keys, key), path, line_of(["variants", variant, key]))
+                yield from _known(key, given, getattr(keys, key), ("variants", variant, key))
     known: Mapping[str, Mapping[str, Any]] = {
         "model": keys.models,
         "task": keys.tasks,
         "mode": {str(mode): own for mode, own in keys.modes.items()},
     }
-    for where, place in _places(keys):
+    for at, place in _places(keys):
         for key, names in known.items():
-            yield from _known(key, getattr(place, key), names, path, line_of(where))
+            yield from _known(key, getattr(place, key), names, at)
 
 
-def _places(keys: MatrixKeys) -> Iterator[tuple[list[int | str], PlaceKeys]]:
+def _places(keys: MatrixKeys) -> Iterator[tuple[Where, PlaceKeys]]:
     """Every mapping that names cells, and where it stands."""
     for at, excluded in enumerate(keys.exclude):
-        yield ["exclude", at], excluded
+        yield ("exclude", at), excluded
     for at, own in enumerate(keys.cells):
-        yield ["cells", at], own
+        yield ("cells", at), own
     for variant, chosen in keys.variants.items():
         for at, own in enumerate(chosen.cells):
-            yield ["variants", variant, "cells", at], own
+            yield ("variants", variant, "cells", at), own
 
 
-def _known(key: str, given: str | None, names: Mapping[Any, Any], path: Path, line: int | None) -> Iterator[Problem]:
+def _known(key: str, given: str | None, names: Mapping[Any, Any], where: Where) -> Iterator[tuple[Where, str]]:
     if given is not None and given not in names:
-        what = f"{key}: there is no {given!r}; known: {', '.join(names)}"
-        yield Problem(path=str(path), line=line, what=what)
+        yield where, f"{key}: there is no {given!r}; known: {', '.join(names)}"

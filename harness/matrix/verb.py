@@ -35,7 +35,7 @@ def run(path: Path, options: Options, *, out: Path | None, as_json: bool, resolv
     _belongs(options)
     if out is not None:
         folder.free(out)
-    suite = load(path, options.variant, limit=options.limit, seed=options.seed)
+    suite = load(path, options.variant, limit=options.limit, seed=options.seed, changes=options.changes)
     manifest = _manifest(suite)
     place = out or folder.default_out(suite.name, manifest)
     with folder.create(place, manifest) as made:
@@ -172,10 +172,12 @@ def analyze(path: Path, *, as_json: bool) -> int:
 def dry_run(path: Path, options: Options, *, as_json: bool) -> int:
     """`harness run --dry-run`: the cells, with the time and the memory that they may take."""
     _belongs(options)
-    suite = load(path, options.variant, limit=options.limit, seed=options.seed)
-    rows = estimate.rows(suite)
+    suite = load(path, options.variant, limit=options.limit, seed=options.seed, changes=options.changes)
+    look = estimate.looked_at(suite)
+    rows = estimate.rows(suite, look)
     if as_json:
-        sys.stdout.write(json.dumps({"suite": suite.name, "cells": rows}, ensure_ascii=False, indent=2) + "\n")
+        value = {"suite": suite.name, "cells": rows, "unseen": dict(look.unseen)}
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
     else:
-        sys.stdout.write(estimate.told(suite, rows))
+        sys.stdout.write(estimate.told(suite, rows, look.unseen))
     return 0

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from harness.classify.asking import shown
-from harness.classify.launch import head_of, template_of
+from harness.classify.launch import head_of, template_of, words_of
 from harness.classify.suite import MethodKeys
 from harness.classify.template import TaskTemplate
 from harness.errors import InputError
@@ -37,10 +37,10 @@ def write_cell(suite: MatrixSuite, cell: Cell, into: Path) -> Path:
     if cell.mode in TRAINED:
         task = load_task(own.task, own.split, suite.folder, where=f"tasks.{cell.task}", need=("train", "test"))
         if cell.mode == "fine-tune":
-            recipe = _encoder(suite, cell, candidate, settings.recipe)
+            recipe = encoder_recipe(suite, cell)
         else:
             recipe = _label_generation(suite, cell, candidate, settings, task, into)
-        write_whole(into / RECIPE, _yaml(recipe))
+        write_whole(into / RECIPE, as_yaml(recipe))
         candidate = f"recipe/{into.resolve() / RECIPE}"
     method = dict(settings.method) if cell.mode != "fine-tune" else {}
     values = {
@@ -51,7 +51,7 @@ def write_cell(suite: MatrixSuite, cell: Cell, into: Path) -> Path:
         **({"method": method} if method else {}),
         "seed": suite.keys.seed,
     }
-    write_whole(into / SUITE, _yaml(values))
+    write_whole(into / SUITE, as_yaml(values))
     return into / SUITE
 
 
@@ -87,8 +87,9 @@ def absolute_spec(spec: str, folder: Path) -> str:
     return spec
 
 
-def _encoder(suite: MatrixSuite, cell: Cell, spec: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def encoder_recipe(suite: MatrixSuite, cell: Cell) -> dict[str, Any]:
     """The recipe of a fine-tuned encoder; one that is given as a recipe is taken as it is, for this task."""
+    spec = absolute_spec(suite.keys.models[cell.model].spec, suite.folder)
     kind, _, rest = spec.partition("/")
     own = suite.keys.tasks[cell.task]
     task = {key: value for key, value in task_keys(own, suite.folder).items() if key != "head"}
@@ -100,7 +101,7 @@ def _encoder(suite: MatrixSuite, cell: Cell, spec: str, settings: Mapping[str, A
         given |= {key: absolute_spec(given[key], Path(rest).parent) for key in REFERRING if key in given}
     else:
         given = {"kind": "encoder", "base": spec, "seed": suite.keys.seed}
-    return {**merged(given, settings), "name": recipe_name(suite, cell), **task}
+    return {**merged(given, suite.settings(cell).recipe), "name": recipe_name(suite, cell), **task}
 
 
 def _label_generation(
@@ -121,7 +122,7 @@ def _label_generation(
 
 def _examples(task: Task, head: str, template: TaskTemplate, items: Sequence[Item]) -> str:
     """Items as prompts and responses: what a chat model is shown, and the label's word."""
-    words = template.words(task.heads[head])
+    words = words_of(template, task, head)
     lines = []
     for item in items:
         prompt = template.chat(shown(item, task.text_fields), (), words)[-1].content
@@ -134,5 +135,5 @@ def recipe_name(suite: MatrixSuite, cell: Cell) -> str:
     return f"{suite.name}_{cell.name}".replace(".", "_").replace("-", "_")
 
 
-def _yaml(values: Mapping[str, Any]) -> str:
+def as_yaml(values: Mapping[str, Any]) -> str:
     return str(yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True))

@@ -22,6 +22,8 @@ from harness.models.weights import Device, Head, load
 from judges.types import Reply, Sampling, Usage
 
 BATCH_TOKENS = 16384
+# A processor without a thousand lanes gains nothing from reading more at once, and loses its caches.
+CPU_BATCH_TOKENS = 2048
 MOST_ROWS = 64
 # Writing one token at a time, an accelerator is as fast with as many rows as this.
 MOST_ROWS_ACCELERATED = 256

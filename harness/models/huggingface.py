@@ -8,6 +8,7 @@ what was answered.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -97,6 +98,15 @@ class LocalContestant:
             for talk in known:
                 self._finish(talk, done)
             talks = [talk for talk in talks if not talk.over and len(talk.texts) < len(talk.question.prompt.turns)]
+
+    async def alone(self, question: Question) -> tuple[str, ...]:
+        """What it answers to one question that no other stands beside, past the cache; as far as it fits."""
+        apart = copy.copy(self)
+        apart._cache = None
+        found: list[Answer] = []
+        await apart.answer([question], lambda _, answer: found.append(answer))
+        self._loaded = apart._loaded
+        return found[0].texts or ()
 
     def _finish(self, talk: _Talk, done: Done) -> None:
         if len(talk.texts) == len(talk.question.prompt.turns):

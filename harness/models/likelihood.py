@@ -9,6 +9,7 @@ of the context alone; blanks at the context's end belong to the label, since tok
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,24 +96,25 @@ class LikelihoodModel:
             yield place, found
 
     async def _looked(self, next_token: NextToken, encoded: dict[int, _Encoded]) -> AsyncIterator[tuple[int, Likely]]:
-        """A row for every place at which labels go on: the context, and the context with a label's first tokens."""
-        forks = [(place, before) for place, item in encoded.items() for before in _forks(item.labels)]
-        if not forks:
+        """A row for every way in which labels go on: the context, and a label but for its last token."""
+        paths = [(place, path) for place, item in encoded.items() for path in _paths(item.labels)]
+        if not paths:
             return
-        rows = [encoded[place].context + list(before) for place, before in forks]
-        wanted = [_next(encoded[place].labels, before) for place, before in forks]
-        open_forks = {place: len(_forks(item.labels)) for place, item in encoded.items()}
+        rows = [encoded[place].context + list(path.before) for place, path in paths]
+        wanted = {index: path.wanted for index, (_, path) in enumerate(paths)}
+        left = Counter(place for place, _ in paths)
         found: dict[int, dict[tuple[int, ...], float]] = {place: {} for place in encoded}
         seconds = dict.fromkeys(encoded, 0.0)
-        planned = await asyncio.to_thread(lambda: list(next_token.batches(rows)))
-        work = in_halves(planned, lambda batch: next_token.look(rows, wanted, batch), lambda _: self._alone())
+        tails = [len(path.wanted) for _, path in paths]
+        planned = await asyncio.to_thread(next_token.batches, rows, tails)
+        work = in_halves(planned, lambda batch: next_token.along(rows, wanted, batch), lambda _: self._alone())
         async for batch, results, took in work:
             for (index, _, _), logs in zip(batch, results, strict=True):
-                place, before = forks[index]
-                found[place] |= {(*before, token): log for token, log in zip(wanted[index], logs, strict=True)}
+                place, path = paths[index]
+                found[place] |= path.told(logs)
                 seconds[place] += took / len(batch)
-                open_forks[place] -= 1
-                if not open_forks[place]:
+                left[place] -= 1
+                if not left[place]:
                     yield place, _summed(encoded[place], found.pop(place), seconds[place])
 
     def close(self) -> None:
@@ -127,15 +129,37 @@ class LikelihoodModel:
         return f"{self._spec!r}: {self._device.name} is out of memory on one text alone; free memory"
 
 
-def _forks(labels: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    """What stands before each token of each label, once each: () and every proper beginning."""
-    return list(dict.fromkeys(tuple(label[:at]) for label in labels for at in range(len(label))))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Path:
+    """Tokens after a context, and which are wanted after it, after the first of them, … after the last of them."""
+
+    before: tuple[int, ...]
+    wanted: tuple[tuple[int, ...], ...]
+
+    def told(self, logs: Sequence[Sequence[float]]) -> dict[tuple[int, ...], float]:
+        """The log-likelihood of every wanted token by all tokens up to it."""
+        return {
+            (*self.before[:at], token): log
+            for at, (tokens, found) in enumerate(zip(self.wanted, logs, strict=True))
+            for token, log in zip(tokens, found, strict=True)
+        }
 
 
-def _next(labels: Sequence[Sequence[int]], before: tuple[int, ...]) -> list[int]:
-    """The tokens with which labels go on after `before`, once each."""
-    at = len(before)
-    return list(dict.fromkeys(label[at] for label in labels if len(label) > at and tuple(label[:at]) == before))
+def _paths(labels: Sequence[Sequence[int]]) -> list[_Path]:
+    """The fewest paths on which every token of every label comes up.
+
+    Labels go along the first path that begins like them: of " yes" and " yes and no" the longer one holds both.
+    """
+    befores = sorted({tuple(label[:-1]) for label in labels}, key=len, reverse=True)
+    found: dict[tuple[int, ...], list[dict[int, None]]] = {}
+    for before in befores:
+        if not any(path[: len(before)] == before for path in found):
+            found[before] = [{} for _ in range(len(before) + 1)]
+    for label in labels:
+        along = next(path for path in found if path[: len(label) - 1] == tuple(label[:-1]))
+        for at, token in enumerate(label):
+            found[along][at][token] = None
+    return [_Path(before=before, wanted=tuple(tuple(tokens) for tokens in wanted)) for before, wanted in found.items()]
 
 
 def _summed(item: _Encoded, found: dict[tuple[int, ...], float], seconds: float) -> Likely:

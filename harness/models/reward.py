@@ -14,7 +14,7 @@ from typing import Any
 from harness.checkpoints.files import tensors
 from harness.errors import InputError, TooLong
 from harness.models.cache import ReplyCache, cache_key, provenance
-from harness.models.generating import BATCH_TOKENS, in_halves, opened
+from harness.models.generating import BATCH_TOKENS, CPU_BATCH_TOKENS, in_halves, opened, room_of
 from harness.models.meter import Meter
 from harness.models.waiting import Waiting, fitting
 from harness.models.weights import choose_device
@@ -71,11 +71,12 @@ class RewardScorer:
     async def _score_waiting(self, waiting: Mapping[str, Request]) -> AsyncIterator[tuple[str, float | TooLong]]:
         if self._loaded is None:
             self._loaded = await asyncio.to_thread(self._open)
-        encoded, beyond = fitting(waiting, self._encode)
+        rows = await asyncio.to_thread(self._encode, list(waiting.values()))
+        encoded, beyond = fitting(dict(zip(waiting, rows, strict=True)), self._fits)
         for unfit in beyond:
             yield unfit
-        encoded.sort(key=lambda item: len(item[1]), reverse=True)
-        work = in_halves(_batches(encoded), lambda batch: self._forward([ids for _, ids in batch]), self._alone)
+        planned = _batches(encoded, CPU_BATCH_TOKENS if self._device.name == "cpu" else BATCH_TOKENS)
+        work = in_halves(planned, lambda batch: self._forward([ids for _, ids in batch]), self._alone)
         async for batch, rewards, _ in work:
             for (key, _), reward in zip(batch, rewards, strict=True):
                 self._known[key] = reward
@@ -99,15 +100,27 @@ class RewardScorer:
         if outputs not in (None, 1):
             raise InputError(f"{self._spec!r}: a reward model has one output, this one has {outputs}; give another")
 
-    def _encode(self, request: Request) -> list[int]:
+    def _encode(self, requests: Sequence[Request]) -> list[list[int]]:
+        """Every conversation's tokens; all are rendered and cut in one go, for that costs less than one by one."""
         assert self._loaded is not None
-        model, tokenizer = self._loaded
-        chat = [{"role": message.role, "content": message.content} for message in request.messages]
+        tokenizer = self._loaded[1]
         if tokenizer.chat_template:
-            ids = list(tokenizer.apply_chat_template(chat, tokenize=True, return_dict=True)["input_ids"])
-        else:
-            ids = list(tokenizer("\n".join(message.content for message in request.messages))["input_ids"])
-        room = getattr(model.config, "max_position_embeddings", None)
+            from jinja2 import TemplateError
+
+            chats = [[{"role": m.role, "content": m.content} for m in request.messages] for request in requests]
+            try:
+                return list(tokenizer.apply_chat_template(chats, tokenize=True, return_dict=True)["input_ids"])
+            except TemplateError as error:
+                raise InputError(
+                    f"{self._spec}: the reward model's chat template refuses a conversation: {error}; leave out what "
+                    "it cannot take (a system prompt, most often)"
+                ) from None
+        texts = ["\n".join(message.content for message in request.messages) for request in requests]
+        return list(tokenizer(texts)["input_ids"])
+
+    def _fits(self, ids: list[int]) -> list[int]:
+        assert self._loaded is not None
+        room = room_of(self._loaded[0])
         if room is not None and len(ids) > room:
             said = f"{self._spec}: a conversation of {len(ids):,} tokens does not fit the reward model's {room:,}"
             raise TooLong(said, tokens=len(ids), room=room)
@@ -145,11 +158,11 @@ def _conversation(prompt: Prompt, answer: tuple[str, ...]) -> tuple[Message, ...
     return tuple(messages)
 
 
-def _batches(encoded: Sequence[tuple[str, list[int]]]) -> list[list[tuple[str, list[int]]]]:
-    """Rows of similar length together, longest first, at most `BATCH_TOKENS` tokens with padding."""
+def _batches(encoded: Sequence[tuple[str, list[int]]], tokens: int) -> list[list[tuple[str, list[int]]]]:
+    """Rows of similar length together, longest first, at most `tokens` tokens with padding where it is not one row."""
     found: list[list[tuple[str, list[int]]]] = []
-    for item in encoded:
-        if found and (len(found[-1]) + 1) * len(found[-1][0][1]) <= BATCH_TOKENS:
+    for item in sorted(encoded, key=lambda item: -len(item[1])):
+        if found and (len(found[-1]) + 1) * len(found[-1][0][1]) <= tokens:
             found[-1].append(item)
         else:
             found.append([item])

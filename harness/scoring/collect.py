@@ -6,7 +6,7 @@ A summary depends on what is on disk alone, so that a resumed run ends with the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from harness.records import ResponseRecord, ScoreRecord, on_disk
 from harness.report.numerals import one_line, plural
 from harness.responding import RESPONSES, answered_for_good
 from harness.run import UNANSWERED
+from harness.scoring import batching
+from harness.scoring.batching import COMPARED, Compared
 from harness.scoring.figures import Scale, graded_turns
 from harness.scoring.further import with_further
 from harness.scoring.job import ScoreJob, from_manifest
@@ -34,13 +36,17 @@ LARGEST = 1e12
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
-    """What a score run's folder holds: responses by (prompt, role, sample), score records by role."""
+    """What a score run's folder holds: responses by (prompt, role, sample), score records by role.
+
+    `compared` are answers that were written again, alone.
+    """
 
     job: ScoreJob
     manifest: Mapping[str, Any]
     responses: Mapping[tuple[str, str, int], ResponseRecord]
     scores: Mapping[str, tuple[ScoreRecord, ...]]
     edited: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
 
     @property
     def judges(self) -> tuple[str, ...]:
@@ -63,13 +69,14 @@ def find(run: Path, *, seals: bool = True) -> Found:
     manifest = read_manifest(run)
     job = from_manifest(manifest)
     kept = seals_of(manifest)
-    names = (RESPONSES, *(SCORES[role] for role in job.contestants))
+    names = (RESPONSES, *(SCORES[role] for role in job.contestants), COMPARED)
     found = Found(
         job=job,
         manifest=manifest,
         responses={(r.id, str(r.role), r.sample): r for r in on_disk(run / RESPONSES, ResponseRecord)},
         scores={role: tuple(on_disk(run / SCORES[role], ScoreRecord)) for role in job.contestants},
         edited=tuple(name for name in names if seals and state(run, name, kept) == "changed"),
+        compared=tuple(on_disk(run / COMPARED, Compared)),
     )
     for role, rows in found.scores.items():
         on_scale(run / SCORES[role], rows, found.scales)
@@ -113,7 +120,7 @@ def is_complete(found: Found) -> bool:
                     and (cell.prompt.id, judge, cell.turn, cell.repeat) not in answered
                 ):
                     return False
-    return True
+    return not job.check_batching or batching.is_complete(job, found.responses, found.compared)
 
 
 def summary_of(found: Found, *, complete: bool) -> ScoreSummary:
@@ -135,7 +142,8 @@ def summary_of(found: Found, *, complete: bool) -> ScoreSummary:
         notes=notes_of(found),
         leakage=guard.from_json(found.manifest.get("leakage")),
     )
-    return with_further(summary, ours, theirs, found.job.suite.goal)
+    alone = batching.figures(found.job, found.responses, found.compared)
+    return with_further(replace(summary, batching=alone), ours, theirs, found.job.suite.goal)
 
 
 def turns_of(judge: str, found: Found) -> dict[str, tuple[int, ...]]:

@@ -20,6 +20,7 @@ class ScoreJob:
 
     `baseline` None: the candidate alone is graded. `repeats` is the number of samples of every prompt; `full` holds
     how many prompts the suite has by category, also those that --limit left out; `nonce` is part of every cache key.
+    So many greedy prompts as `check_batching` are answered once more alone by every local contestant.
     """
 
     suite: Suite
@@ -29,6 +30,7 @@ class ScoreJob:
     repeats: Mapping[str, int]
     full: Mapping[str, int]
     nonce: str = ""
+    check_batching: int = 0
 
     def sampling_of(self, prompt: Prompt) -> Sampling:
         """The suite's sampling with the prompt's own on top."""
@@ -52,6 +54,7 @@ def to_manifest(job: ScoreJob, *, fingerprints: Mapping[str, Any]) -> dict[str, 
         "repeats": dict(job.repeats),
         "prompts_in_suite": dict(job.full),
         "nonce": job.nonce,
+        "check_batching": job.check_batching,
         "seeds": {"suite": job.suite.seed},
         **fingerprints,
         "versions": versions(),
@@ -74,6 +77,7 @@ def from_manifest(manifest: Mapping[str, Any]) -> ScoreJob:
             repeats=dict(manifest["repeats"]),
             full=dict(manifest["prompts_in_suite"]),
             nonce=str(manifest.get("nonce", "")),
+            check_batching=int(manifest.get("check_batching") or 0),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"the run's manifest.json is not whole ({error}); it cannot be gone on with") from None

@@ -58,6 +58,7 @@ def plan_job(
         judges=settled_judges(suite, options, resolve),
         repeats={},
         full=dict(full),
+        check_batching=options.check_batching or 0,
     )
     workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, given=given, budget=spending)
     cast = cast_of(job, workshop)

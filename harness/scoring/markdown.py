@@ -34,6 +34,7 @@ def render(report: ScoreReport) -> str:
         section("Ends of the scale", items(words.scale_ends(found))),
         section("The judges' own noise", items(words.noise(found))),
         section("Where the spread comes from", items(words.spread(found))),
+        section("Answers alone and in batches", items(words.alone(found))),
         section("Missing grades", _missing(report)),
         section("How it was made", items(f"{label}: {text}" for label, text in report.facts.items() if text)),
     ]
@@ -151,5 +152,5 @@ def _lost(report: ScoreReport) -> Iterable[list[str]]:
 
 def _why(grade: ScoreRecord) -> str:
     error = (grade.model_extra or {}).get("error")
-    said = rows.ending(grade)
+    said = rows.ending(grade) or grade.status.replace("_", " ")
     return escape(f"{said}: {error}" if isinstance(error, str) else said, 100)

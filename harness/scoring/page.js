@@ -5,8 +5,8 @@
   const FIELDS = ["judge", "category", "want", "sort"];
   const [ID, SAMPLE, CATEGORY, TURNS, REFERENCE, ANSWERS, LEVELS] = [0, 1, 2, 3, 4, 5, 6];
   const WHY = {
-    "invalid parse": "invalid: the reply names no grade of the scale", truncated: "the reply was cut off", refused: "the judge refused",
-    "provider error": "the call failed", skipped: "not asked", absent: "not on record",
+    invalid_parse: "invalid: the reply names no grade of the scale", truncated: "the reply was cut off", refused: "the judge refused",
+    provider_error: "the call failed", skipped: "not asked", absent: "not on record",
     "no answer": "the conversation had no room for this turn", "too long": "too long for the judge",
   };
   const form = document.getElementById("filters");
@@ -185,7 +185,7 @@
     const { name, scale } = data.judges[place];
     const made = el("div", "grade");
     made.append(el("bdi", "", name), ": ");
-    if (score === null) made.append(el("b", "none", `no grade (${WHY[state] || state})`));
+    if (score === null) made.append(el("b", "none", `no grade (${WHY[state] || state.replaceAll("_", " ")})`));
     else made.append(el("b", "", minus(String(Number(score.toFixed(3))))), scale ? minus(` of ${scale[0]} to ${scale[1]}`) : "");
     const aside = [asking ? `asked again, ${asking + 1}` : "", raw !== null ? minus(`reward ${Number(raw.toFixed(4))}`) : "", mode === "verdict-token" ? "expected from the grade’s token" : ""];
     const said = aside.filter(Boolean).join("; ");

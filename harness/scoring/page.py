@@ -165,5 +165,6 @@ def _sections(report: ScoreReport) -> list[tuple[str, list[str]]]:
         "Ends of the scale": words.scale_ends(found),
         "The judges’ own noise": words.noise(found),
         "Where the spread comes from": words.spread(found),
+        "Answers alone and in batches": words.alone(found),
     }
     return [(title, said) for title, sentences in every.items() if (said := list(sentences))]

@@ -83,7 +83,7 @@ def _grade(place: int, grade: ScoreRecord) -> list[Any]:
     reply, mode, error = (text if isinstance(text, str) else None for text in texts)
     raw = more.get("raw")
     raw = raw if isinstance(raw, int | float) and not isinstance(raw, bool) else None
-    how = ending(grade)
+    how = ending(grade) or grade.status
     return [place, grade.turn, more.get("asking", 0) or 0, _round(grade.score), how, reply, raw, mode, error]
 
 

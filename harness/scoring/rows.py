@@ -145,11 +145,11 @@ def absent(found: ScoreSummary, item: Item, role: str) -> list[tuple[str, int]]:
     return [one for one in planned if one not in held]
 
 
-def ending(grade: ScoreRecord) -> str:
-    """How a grading ended, what no context had room for in words of its own."""
+def ending(grade: ScoreRecord) -> str | None:
+    """How a grading ended that no context had room for; None for every other one, whose status says it."""
     if unanswered(grade):
         return "no answer"
-    return "too long" if too_long(grade) is not None else grade.status.replace("_", " ")
+    return "too long" if too_long(grade) is not None else None
 
 
 def figure(own: Scored | None) -> Figure:

@@ -20,6 +20,7 @@ from harness.progress import Progress
 from harness.records import ResponseRecord, ScoreRecord, on_disk
 from harness.responding import RESPONSES, Responses, answered_for_good, respond
 from harness.run import UNANSWERED
+from harness.scoring.batching import COMPARED, compare
 from harness.scoring.job import ScoreJob
 from harness.toolong import failed, too_long, without_answer
 from judges.template import as_judged
@@ -93,12 +94,14 @@ class ScoreExecutor:
 
     async def work(self) -> None:
         """Do all that is not on disk yet. Raises RunStopped where it cannot go on, InputError on faulty input."""
-        for name in (RESPONSES, *SCORES.values()):
+        for name in (RESPONSES, *SCORES.values(), COMPARED):
             if repair(self.run / name):
                 self.progress.say(f"{name}: the last line was torn; mended")
         specs = self.job.contestants
         who = {role: (contestant, specs[role].text) for role, contestant in self.cast.contestants.items()}
         responses = await respond(self.run, self.journal, self.progress, who, self._questions())
+        if self.job.check_batching:
+            await compare(self.run, self.journal, self.progress, self.job, self.cast.contestants, responses)
         for role in self.cast.contestants:
             await self._grades(role, responses)
 
@@ -181,8 +184,11 @@ def sample_of(record: ScoreRecord) -> int:
 
 def never(record: ScoreRecord, response: ResponseRecord | None, recorded: bool) -> bool:
     """Whether a grade was skipped once and for all: its response failed for good, and not after its turn."""
-    failed = response is not None and response.finish == "error" and answered_for_good(response, recorded=recorded)
-    return record.status == "skipped" and failed and response is not None and record.turn > len(response.answered())
+    if record.status != "skipped" or response is None or response.finish != "error":
+        return False
+    # Where a conversation no longer fitted, that is what its grades say.
+    lost = answered_for_good(response, recorded=recorded) and too_long(response) is None
+    return lost and record.turn > len(response.answered())
 
 
 def score_json(judge: str, cell: Cell, role: str, grade: Grade) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 from harness.goal import Met
 from harness.leakage.guard import Finding
 from harness.records import ScoreRecord
+from harness.scoring.batching import Alone
 from harness.scoring.figures import Delta, Scale, Scored, Turns, delta, scored
 from harness.scoring.maps import Mapped
 from harness.scoring.noise import Noise, noise_of
@@ -48,7 +49,7 @@ class ScoreSummary:
     `judges` are the candidate's figures by judge, `baseline` the baseline's, `deltas` candidate minus baseline.
     `categories` are of the one judge, or of the mean of all judges where they share a scale. `whole` and `whole_delta`
     hold what a draw by --limit says of all the suite's prompts. `noise` is a judge's own, where it was asked again.
-    `variance`, `maps` and `goal` are `further`'s.
+    `variance`, `maps` and `goal` are `further`'s; `batching` is by role, where it was checked.
     """
 
     n_prompts: int
@@ -68,6 +69,7 @@ class ScoreSummary:
     variance: tuple[GradeVariance, ...] = ()
     maps: Mapping[str, Mapped] = field(default_factory=dict)
     goal: Met | None = None
+    batching: Mapping[str, Alone] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """`summary.json`: the contract's keys first, then those this project adds."""
@@ -96,6 +98,8 @@ class ScoreSummary:
             known["reward_maps"] = {name: found.as_json() for name, found in self.maps.items()}
         if self.goal is not None:
             known["goal"] = self.goal.as_json()
+        if self.batching:
+            known["batching"] = {role: found.as_json() for role, found in self.batching.items()}
         if self.leakage is not None:
             known["leakage"] = {
                 "exact": len(self.leakage.exact),

@@ -26,6 +26,7 @@ def render(report: ScoreReport, *, width: int = WIDTH) -> str:
         listing("what moved most", words.movers(found), width),
         listing("the judges' own noise", words.noise(found), width),
         listing("where the spread comes from", words.spread(found), width),
+        listing("answers alone and in batches", words.alone(found), width),
         listing("what to doubt", words.doubts(found), width),
         wrap(f"made with {'; '.join(f'{label} {text}' for label, text in report.facts.items())}", width),
     ]

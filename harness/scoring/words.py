@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from harness import goal as goals
 from harness.report.numerals import listed, one_line, p_value, percent, plural
-from harness.scoring import maps, variance
+from harness.scoring import batching, maps, variance
 from harness.scoring.figures import Delta, Scored
 from harness.scoring.summary import ScoreSummary
 from harness.stats.stratified import WholeSet
@@ -147,6 +147,11 @@ def spread(found: ScoreSummary) -> list[str]:
     return variance.sentences(found.variance)
 
 
+def alone(found: ScoreSummary) -> list[str]:
+    """Whether answers depended on the batch they were in, where that was checked."""
+    return batching.said(found.batching)
+
+
 def doubts(found: ScoreSummary) -> Iterable[str]:
     """What may be wrong, missing, leaked, underpowered or not comparable, the weightiest first."""
     if not found.complete:
@@ -158,6 +163,7 @@ def doubts(found: ScoreSummary) -> Iterable[str]:
         )
     yield from _undecided(found)
     yield from maps.doubts(found.maps)
+    yield from batching.doubts(found.batching)
     for name, own in found.judges.items():
         yield from _missing(name, own, "candidate")
     for name, own in found.baseline.items():

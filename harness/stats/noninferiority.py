@@ -34,8 +34,8 @@ class NonInferiority:
     and `upper` are one-sided 95 % bounds, `p_value` is of "the loss is at least the margin", `p_loss` of "nothing is
     lost", both one-sided. `n_needed` is the number of prompts that would decide: with 80 % power where nothing is lost,
     for certain, or if further prompts are like these (`needed_for`). `rare` says that few were lost, so that the lower
-    bound counts with losses that were not seen. What cannot be estimated is None; `reason` says why, and
-    `needed_reason` why there is no `n_needed`.
+    bound counts with losses that were not seen, `rare_gains` the same of gains and the upper bound. What cannot be
+    estimated is None; `reason` says why, and `needed_reason` why there is no `n_needed`.
     """
 
     n: int
@@ -54,6 +54,7 @@ class NonInferiority:
     needed_for: NeededFor | None = None
     clusters: int | None = None
     rare: bool = False
+    rare_gains: bool = False
     reason: str | None = None
     needed_reason: str | None = None
 
@@ -102,6 +103,7 @@ def noninferiority(
         p_loss=p_loss,
         clusters=len(set(clusters)) if clusters is not None else None,
         rare=bool(sparse(samples, lowest)[0]),
+        rare_gains=bool(sparse(opposite, highest)[0]),
     )
     return _needed(found, samples, low, lowest)
 

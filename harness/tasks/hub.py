@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,13 @@ from harness.tasks.rows import Table
 from harness.tasks.values import SPLITS, Split
 
 
-def tables(keys: TaskKeys, folder: Path) -> list[Table]:
-    """A table for each split. Raises InputError where the dataset cannot be loaded, or lacks a split."""
+def tables(keys: TaskKeys, folder: Path, *, near: bool = False) -> list[Table]:
+    """A table for each split; with `near` only of what this machine holds already.
+
+    Raises InputError where the dataset cannot be loaded, or lacks a split.
+    """
     name, config = (GLUE_HUB, keys.glue) if keys.glue else (str(keys.hub), keys.config)
-    data = _loaded(name, config, keys.revision, folder)
+    data = _loaded(name, config, keys.revision, folder, near)
     found = [
         _table(f"{name}/{config}" if config else name, split, of, data[of])
         for split, of in _wanted(keys, name, tuple(data)).items()
@@ -45,7 +49,7 @@ def _wanted(keys: TaskKeys, name: str, there: tuple[str, ...]) -> dict[Split, st
     return wanted
 
 
-def _loaded(name: str, config: str | None, revision: str | None, folder: Path) -> Mapping[str, Any]:
+def _loaded(name: str, config: str | None, revision: str | None, folder: Path, only_near: bool) -> Mapping[str, Any]:
     try:
         import datasets
     except ImportError:
@@ -54,16 +58,36 @@ def _loaded(name: str, config: str | None, revision: str | None, folder: Path) -
         ) from None
     near = folder / name
     try:
-        found: Mapping[str, Any] = datasets.load_dataset(
-            str(near) if near.is_dir() else name, config, revision=None if near.is_dir() else revision
-        )
+        with _unconnected() if only_near else nullcontext():
+            found: Mapping[str, Any] = datasets.load_dataset(
+                str(near) if near.is_dir() else name, config, revision=None if near.is_dir() else revision
+            )
     except Exception as error:  # The library raises a dozen unrelated types; each means the same here.
+        if only_near:
+            raise InputError(f"the dataset {name!r} is not on this machine") from None
         reason = " ".join(str(error).split())[:200]
         raise InputError(
             f"the dataset {name!r} (config {config}, revision {revision}) cannot be loaded: {reason}; check its id, or "
             "give files"
         ) from None
     return found
+
+
+@contextmanager
+def _unconnected() -> Iterator[None]:
+    """The library without its hub, which it would otherwise look for at length where there is no network."""
+    import datasets
+    import huggingface_hub.constants
+
+    held: list[Any] = [datasets.config, huggingface_hub.constants]
+    before = [module.HF_HUB_OFFLINE for module in held]
+    for module in held:
+        module.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        for module, was in zip(held, before, strict=True):
+            module.HF_HUB_OFFLINE = was
 
 
 def _table(name: str, split: Split, of: str, data: Any) -> Table:

@@ -35,8 +35,8 @@ class Placed:
         return Problem(path=self.path, line=self.line, what=what)
 
 
-def read(table: Table, layout: Layout, prefix: str = "") -> tuple[list[Placed], tuple[str, ...], list[Problem]]:
-    """The items of a table, the names of its text columns, and every problem of its rows.
+def read(table: Table, layout: Layout, prefix: str = "") -> tuple[list[Placed], list[Problem]]:
+    """The items of a table, and every problem of its rows.
 
     A row without an id of its own is named by `prefix` and its number.
     """
@@ -44,7 +44,7 @@ def read(table: Table, layout: Layout, prefix: str = "") -> tuple[list[Placed], 
     text = next((names for names in layout.text if set(names) <= set(columns)), layout.text[0])
     problems = _lacking(table, layout, text, columns)
     if problems:
-        return [], text, problems
+        return [], problems
     known = {head: set(labels) for head, labels in layout.labels.items()}
     own = layout.id if layout.id in columns else None
     reader = _Reader(layout=layout, text=text, known=known, names=table.names, id=own)
@@ -55,7 +55,7 @@ def read(table: Table, layout: Layout, prefix: str = "") -> tuple[list[Placed], 
         wrong += [Problem(path=table.path, line=line, what=what) for what in whats]
         if item is not None:
             found.append(Placed(table.path, line, item, text_key(item)))
-    return found, text, [*_once(wrong, len(table.rows)), *_repeated(found)]
+    return found, [*_once(wrong, len(table.rows)), *_repeated(found)]
 
 
 def _lacking(table: Table, layout: Layout, text: Sequence[str], columns: Sequence[str]) -> list[Problem]:

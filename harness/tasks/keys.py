@@ -18,6 +18,7 @@ Text = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(strict=True, ge=0)]
 Share = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 ORIGINS = ("glue", "recipe_mpr", "files", "hub")
+PUBLISHED = "Recipe-MPR is published at https://github.com/D3Mlab/Recipe-MPR (data/500QA.json)"
 
 
 def _as_list(given: Any) -> Any:
@@ -275,14 +276,17 @@ class SplitKeys(_Keys):
         )
 
 
-def problems(task: TaskKeys, split: SplitKeys, folder: Path) -> Iterator[tuple[Where, str]]:
+def problems(task: TaskKeys, split: SplitKeys, folder: Path, *, at: str = "task") -> Iterator[tuple[Where, str]]:
     """What does not fit together, and the files that are not there: where in the YAML (from `task` or `split`), what.
 
-    Relative paths are relative to `folder`.
+    Relative paths are relative to `folder`; `at` is the key of the task itself.
     """
     for where, given in task.paths():
         if not (folder / given).is_file():
-            yield ("task", *where), f"there is no file {given!r}; check the path"
+            way = "check the path"
+            if where == ("recipe_mpr",):
+                way = f"{PUBLISHED}: put it there, or say where it is by --set {at}.recipe_mpr=PATH"
+            yield ("task", *where), f"there is no file {given!r}; {way}"
     known = task.given_splits()
     if known:
         yield from ((("split", *where), what) for where, what in misfits(known, split.rule()))

@@ -40,14 +40,15 @@ def load(
     where: str = "task",
     need: Need = TEST,
     fold: int | None = None,
+    near: bool = False,
 ) -> Task:
     """The items of a task by split. Relative paths are relative to `folder`; `where` names the YAML in messages.
 
     `need` are the splits that must not be empty; with "train" among them every class needs training examples. `fold`
-    overrides the split's own. Raises InputError with every problem of the files.
+    overrides the split's own; with `near` no dataset is downloaded. Raises InputError with every problem of the files.
     """
     _fitting(keys, split, folder, where)
-    return assigned(pools.read(keys, folder), split.rule(fold), where=where, need=need)
+    return assigned(pools.read(keys, folder, near=near), split.rule(fold), where=where, need=need)
 
 
 def every_fold(

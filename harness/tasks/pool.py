@@ -31,19 +31,17 @@ class Pool:
     same_place: SamePlace | None
 
 
-def read(keys: TaskKeys, folder: Path) -> Pool:
-    """Every item of a task. Raises InputError with every problem of all its files."""
+def read(keys: TaskKeys, folder: Path, *, near: bool = False) -> Pool:
+    """Every item of a task; with `near` no dataset is downloaded. Raises InputError with every problem of all files."""
     known = layout(keys)
-    tables = _tables(keys, folder)
+    tables = _tables(keys, folder, near)
     known = replace(known, labels=_named(known, tables))
     found: dict[Split | None, tuple[Placed, ...]] = {}
     problems: list[Problem] = []
-    texts: tuple[str, ...] = ()
     for table in tables:
         prefix = f"{table.split}-" if len(tables) > 1 else ""
-        placed, used, wrong = items.read(table, known, prefix)
+        placed, wrong = items.read(table, known, prefix)
         found[table.split] = tuple(placed)
-        texts = texts or used
         problems += wrong
     together = [placed for each in found.values() for placed in each]
     if known.options:
@@ -64,17 +62,18 @@ def read(keys: TaskKeys, folder: Path) -> Pool:
         name=keys.title,
         heads=heads,
         placed=found,
-        text_fields=texts,
+        # Templates name a field in one way, however a file calls its column.
+        text_fields=known.text[0],
         origins=tuple(Origin(name=t.name, sha256=t.sha256, rows=len(t.rows), split=t.split) for t in tables),
         shuffle_seed=keys.shuffle_seed if known.options else None,
         same_place=place,
     )
 
 
-def _tables(keys: TaskKeys, folder: Path) -> list[Table]:
+def _tables(keys: TaskKeys, folder: Path, near: bool) -> list[Table]:
     paths = list(keys.paths())
     if not paths:
-        return hub.tables(keys, folder)
+        return hub.tables(keys, folder, near=near)
     given = keys.given_splits()
     made: list[Table] = []
     problems: list[Problem | str] = []

@@ -11,7 +11,19 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.bench import agree, agreement, anchor, forgetting, generation, judging, leakage, rewards, speed, statistics
+from tests.bench import (
+    agree,
+    agreement,
+    anchor,
+    encoder,
+    forgetting,
+    generation,
+    judging,
+    leakage,
+    rewards,
+    speed,
+    statistics,
+)
 from tests.bench.measure import Section, machine
 
 PAGE = Path(__file__).resolve().parents[2] / "BENCHMARKS.md"
@@ -62,6 +74,7 @@ def main() -> int:
         *generation.ALL,
         *rewards.ALL,
         *anchor.ALL,
+        *encoder.ALL,
         *forgetting.ALL,
     ):
         if wanted and benchmark.__name__ not in wanted:

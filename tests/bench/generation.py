@@ -60,12 +60,11 @@ class Measured:
 def generation(folder: Path) -> Section:
     """Prompts a second and equal answers, by model."""
     device = choose_device()
-    found = {name: (subject, measured(subject)) for name, subject in _subjects(device, folder)}
-    count = len(next(iter(found.values()))[0].prompts)
+    found = {name: measured(subject) for name, subject in _subjects(device, folder)}
     return Section(
         title="Local generation",
         how=(
-            f"`python -m tests.bench generation`: the {count} prompts of {', '.join(SUITES)}, greedy, at most "
+            f"`python -m tests.bench generation`: {len(_prompts())} prompts of {', '.join(SUITES)}, greedy, at most "
             f"{GREEDY.max_tokens} new tokens, answered by one model in one process ({_words(device)}), from texts to "
             f"texts: by this program, by a loop of `model.generate` over one prompt at a time (timed on every "
             f"{ALONE_EACH}th prompt, compared on all), and by transformers' "
@@ -73,19 +72,18 @@ def generation(folder: Path) -> Section:
             f"{', '.join(map(str, SIZES))}. {ROUNDS} interleaved rounds; median (lowest–highest), and for ratios of "
             "rates the median with its 96 % interval."
         ),
-        rows=tuple(row for name, (subject, own) in found.items() for row in rows(name, subject, own, device)),
+        rows=tuple(row for name, own in found.items() for row in rows(name, own, device)),
     )
 
 
-def rows(name: str, subject: Subject, found: Measured, device: Device) -> Iterator[Row]:
+def rows(name: str, found: Measured, device: Device) -> Iterator[Row]:
     """The lines of one model."""
-    rate = found.rates
-    yield Row(what=f"{name}: one at a time, prompts/s", figure=spread(rate["alone"], 1), bound="", kept=True)
+    yield Row(what=f"{name}: one at a time, prompts/s", figure=spread(found.rates["alone"], 1), bound="", kept=True)
     piped = f"{name}: pipeline, batch size {found.size}, prompts/s"
-    yield Row(what=piped, figure=spread(rate["pipeline"], 1), bound="", kept=True)
-    yield Row(what=f"{name}: this program, prompts/s", figure=spread(rate["ours"], 1), bound="", kept=True)
+    yield Row(what=piped, figure=spread(found.rates["pipeline"], 1), bound="", kept=True)
+    yield Row(what=f"{name}: this program, prompts/s", figure=spread(found.rates["ours"], 1), bound="", kept=True)
     for way, words, bound in (("alone", "one at a time", 8), ("pipeline", "the pipeline", 1)):
-        ratios = [ours / other for ours, other in zip(rate["ours"], rate[way], strict=True)]
+        ratios = [ours / other for ours, other in zip(found.rates["ours"], found.rates[way], strict=True)]
         low, high = interval(ratios)
         figure = f"{median(ratios):.2f} ({low:.2f}–{high:.2f})"
         yield Row(what=f"{name}: ratio to {words}", figure=figure, bound=f"low end ≥ {bound}", kept=low >= bound)
@@ -203,7 +201,7 @@ def _words(device: Device) -> str:
 
 
 def _subjects(device: Device, folder: Path) -> Iterator[tuple[str, Subject]]:
-    prompts = tuple(prompt for name in SUITES for prompt in suites.load(ROOT / f"suites/{name}.yaml").prompts)
+    prompts = _prompts()
     if device.name == "cuda":
         base, _ = embedded(BASE)
         model, tokenizer = load(_large(base, folder), None, device)
@@ -212,6 +210,10 @@ def _subjects(device: Device, folder: Path) -> Iterator[tuple[str, Subject]]:
     for name, recipe in (("base", BASE), ("adapter", ADAPTER)):
         model, tokenizer = load(*embedded(recipe), device)
         yield name, Subject(model=model, tokenizer=tokenizer, prompts=prompts)
+
+
+def _prompts() -> tuple[Prompt, ...]:
+    return tuple(prompt for name in SUITES for prompt in suites.load(ROOT / f"suites/{name}.yaml").prompts)
 
 
 def embedded(recipe: str) -> tuple[Path, Path | None]:

@@ -217,6 +217,7 @@ def test_a_score_run_exits_by_its_goal_and_an_incomplete_one_by_what_it_lacks(tm
         off = kitchen.run("off", *SIDES)
         assert (off.code, "off what mean can be by openai/judge (1 to 10)" in off.err) == (2, True)
 
+
 def test_an_incomplete_run_is_told_as_such_before_its_goal(tmp_path):
     score_suite(tmp_path, more="goal: mean <= 1.5\n")
     with Loopback(policy=policy(), faults=[Fault(kind="bad_key", at=[45])]) as server:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.harness.scoring.made import Kitchen, flat
 from tests.loopback import Fault, Loopback
-from tests.loopback.policy import longest, texts
+from tests.loopback.policy import shown_answers, texts
 from tests.published import lines, write_lines
 
 
@@ -25,9 +25,10 @@ def judging(request):
 
 
 def answers(request):
-    """The candidate's are fuller, and the judge is for the longer one."""
+    """The candidate's are fuller; the judge is for the longer one that makes sense."""
     if judging(request):
-        return longest(request)
+        worth = [len(text) * text.endswith((" while.", "served.", "tender.")) for text in shown_answers(request)]
+        return {"winner": "A" if worth[0] > worth[1] else "B"}
     asked, new = "\n".join(texts(request)), request["model"] == "new"
     word = "FILLED" if "How is dish 2 made?" in asked and new else "Short"
     return f"{word}, says {request['model']}, and stirs the pot for a long while." + " Then it is served." * new

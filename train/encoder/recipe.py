@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from harness.errors import InputError
 from harness.tasks.keys import problems as task_problems
-from harness.yamlfile import describe, load_yaml
+from harness.yamlfile import changed, describe, load_yaml, problem
 from train.encoder.keys import EncoderKeys
-from train.recipe import changed, problem
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

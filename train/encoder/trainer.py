@@ -83,8 +83,9 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         labels = inputs.pop("labels")
         alpha = self.way.rdrop.strength(float(self.state.epoch or 0.0)) if self.way.rdrop else 0.0
         told = model(**(doubled(inputs) if alpha > 0 else inputs))
-        over = self._get_num_items_in_batch([{"labels": labels}], labels.device)
-        over = over if num_items_in_batch is None else num_items_in_batch
+        over = num_items_in_batch
+        if over is None:
+            over = self._get_num_items_in_batch([{"labels": labels}], labels.device)
         means = []
         for head, logits in enumerate(told):
             passes = logits.chunk(2) if alpha > 0 else (logits,)

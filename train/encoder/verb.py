@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness import checkpoint
+from harness.checkpoints.files import file_sha256
 from harness.errors import InputError, Problem
 from harness.models.meter import Meter
 from harness.progress import showing
+from harness.report.columns import wrap
 from harness.tasks import pool as pools
 from train import saved
 from train.build import Yard
@@ -21,7 +23,7 @@ from train.encoder.data import draws, losses_of, task_of
 from train.encoder.recipe import EncoderRecipe, load
 from train.encoder.words import ensemble_told, shown, told
 
-WIDTH = 18
+GAP = 18
 
 
 def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool) -> int:
@@ -38,7 +40,7 @@ def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool
     several = ensemble.is_done(made.folder)
     lines = ensemble_told(recipe.keys.name, ensemble.results(made.folder)) if several else told(made.folder)
     for line in lines:
-        print(line, file=sys.stderr)
+        print(wrap(line, rest="  "), file=sys.stderr)
     print(made.spec)
     return 0
 
@@ -53,10 +55,9 @@ def dry_run(path: Path, changes: Sequence[str]) -> int:
     losses_of(first.keys, task)
     draws(first.keys, task)
     for name, value in shown(first.keys, task, [name for name, _ in own]).items():
-        print(f"{name:<{WIDTH}}{value}")
-    for line in task.told:
-        print(line)
-    print("Texts are cut to their length with the base's tokenizer, when training begins.")
+        print(wrap(value, first=f"{name:<{GAP}}", rest=" " * GAP))
+    for line in (*task.told, "Texts are cut to their length with the base's tokenizer, when training begins."):
+        print(wrap(line))
     return 0
 
 
@@ -69,10 +70,19 @@ def _places(recipe: EncoderRecipe, checkpoints: Path) -> list[Path]:
 
 
 def _alike(recipe: EncoderRecipe, step: Path) -> list[tuple[str, object, object]]:
-    """In which keys a saved step's recipe differs from this one, or from the member that is nearest to it."""
+    """In which keys a saved step's recipe differs from this one, or from the member that is nearest to it.
+
+    Where it does in none, which of its data files hold something else now.
+    """
     made = checkpoint.read(step)
     own = [member for _, member in recipe.members()] or [recipe]
-    return min((saved.differences(made.recipe, each.resolved()) for each in own), key=len)
+    found = min((saved.differences(made.recipe, each.resolved()) for each in own), key=len)
+    then = {file.sha256 for file in made.data.files}
+    for _, given in recipe.keys.task.paths():
+        now = file_sha256(recipe.file(given))
+        if not found and now not in then:
+            found = [(f"the data of {given}", "another file", now[:12])]
+    return found
 
 
 def _known(recipe: EncoderRecipe, checkpoints: Path, *, resume: bool) -> None:

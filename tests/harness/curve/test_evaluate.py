@@ -8,13 +8,16 @@ import pty
 import shlex
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from harness import checkpoint
 from harness.checkpoint import Base
+from harness.curve import verb
+from harness.launch import Options
 from tests import tiny
-from tests.command import command
+from tests.command import Done, command
 from tests.harness.checkpoints import shelves
 from tests.harness.scoring.made import Kitchen, flat, policy, suite
 from tests.loopback import Fault, Loopback
@@ -106,23 +109,45 @@ def test_the_command_it_prints_is_pasted_and_leaves_what_was_chosen_verified(kit
     assert verified.code == 0, verified.err
 
 
-def test_all_steps_together_stay_below_max_cost_and_the_same_command_goes_on(kitchen, tmp_path):
-    prices = tmp_path / "prices.yaml"
-    prices.write_text("openai/judge: {input: 10, output: 1}\n")
-    call = (*kitchen.call[:-1], tmp_path / "paid")
+@pytest.fixture
+def here(kitchen, tmp_path, monkeypatch, capsys):
+    """`harness curve` on the kitchen's steps in this process, which has torch already; its own cache and prices."""
+    (tmp_path / "prices.yaml").write_text("openai/judge: {input: 10, output: 1}\n")
+    monkeypatch.chdir(kitchen.folder)
+
+    def run(server, max_cost):
+        more = {"HARNESS_CACHE_DIR": str(tmp_path / "cache"), "HARNESS_PRICES": str(tmp_path / "prices.yaml")}
+        for name, value in Kitchen(kitchen.folder, server, **more).env.items():
+            monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        code = verb.of_checkpoints(
+            Path("checkpoints/soup"),
+            ["suite.yaml"],
+            Options(max_cost=max_cost),
+            out=tmp_path / "paid",
+            base=None,
+            shelf=Path("checkpoints"),
+            resolve=lambda spec, _: spec,
+            wanted=verb.Wanted(as_json=True, as_html=False),
+        )
+        said = capsys.readouterr()
+        return Done(code=code, out=said.out, err=said.err)
+
+    return run
+
+
+def test_all_steps_together_stay_below_max_cost_and_the_same_command_goes_on(kitchen, here):
     with Loopback(policy=policy()) as server:
-        own = Kitchen(kitchen.folder, server, HARNESS_CACHE_DIR=str(tmp_path / "cache"), HARNESS_PRICES=str(prices))
-        whole = kitchen.whole
         # Enough for the first step, not for both.
-        done = own(*call, "--max-cost", f"{0.75 * whole:.6f}")
+        done = here(server, 0.75 * kitchen.whole)
         first = spent(done, server)
         assert (done.code, done.out) == (4, ""), done.err
-        assert 0.25 * whole < first <= 0.75 * whole
+        assert 0.25 * kitchen.whole < first <= 0.75 * kitchen.whole
         assert "the same command with another --max-cost goes on" in flat(done.err)
-        again = own(*call, "--max-cost", f"{whole:.6f}", "--json")
+        again = here(server, kitchen.whole)
         assert again.code == 0, again.err
         assert [one["mean"] for one in again.json["steps"]] == [one["mean"] for one in kitchen.done.json["steps"]]
-        assert spent(again, server) == pytest.approx(whole)
+        assert spent(again, server) == pytest.approx(kitchen.whole)
 
 
 def spent(done, server):

@@ -86,13 +86,13 @@ def request(user, system="name the better of two dishes " * 6):
     return Request(messages=messages, sampling=Sampling(temperature=0.0, max_tokens=1))
 
 
-def comparisons(n=6, seed=0):
-    """Both orders of n comparisons of uneven length, adjacent."""
+def comparisons(n=6, seed=0, words=30):
+    """Both orders of n comparisons of uneven length, adjacent; requests of fewer than so many words."""
     rng = random.Random(seed)
     text = lambda most: " ".join(rng.choices(WORDS, k=rng.randrange(1, most)))  # noqa: E731
     asked = []
     for _ in range(n):
-        ordered, a, b = text(30), text(40), text(40)
+        ordered, a, b = text(words), text(40), text(40)
         asked += [request(f"{ordered} one {first} two {second} better") for first, second in ((a, b), (b, a))]
     return asked
 
@@ -206,7 +206,7 @@ def test_both_orders_stand_in_one_batch(base):
             next_token.batches = lambda rows: batches.extend(planned(rows)) or batches
             return model, tokenizer, chat, next_token
 
-    choose(local(base, kind=Watched), comparisons(40))
+    choose(local(base, kind=Watched), comparisons(40, words=90))
     of = {index: number for number, batch in enumerate(batches) for index, _, _ in batch}
     assert len(batches) > 1
     assert all(of[place] == of[place + 1] for place in range(0, 80, 2))

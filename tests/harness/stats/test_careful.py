@@ -12,6 +12,7 @@ from scipy import integrate, stats
 from harness.stats.careful import (
     FEW,
     SKEW,
+    as_many,
     exceeds,
     gaffke,
     hall,
@@ -179,3 +180,24 @@ def test_ten_thousand_scores_with_few_losses_take_seconds():
     samples = of_values(values)
     assert sparse(samples, -1.0).tolist() == [True]
     assert lower_bound(samples, -1.0) < float(samples.mean[0])
+
+
+def test_many_small_losses_tell_nothing_of_great_ones():
+    values = np.array([-1.0, 0.0, 1.0])
+    samples = of_counts(values, np.array([[80, 40, 80], [81, 40, 80]], dtype=float))
+    # 80 of 1 are more than six of 9, and their squares less than one of 9.
+    assert sparse(samples, -9.0).tolist() == [True, False]
+    assert samples.squared.tolist() == [80.0, 81.0]
+
+
+@given(SAMPLES, st.integers(2, 500))
+def test_as_many_values_like_these_have_the_same_shares(values, n):
+    samples = of_values(values)
+    found = as_many(samples, n)
+    assert found.counts.sum() == pytest.approx(n)
+    assert found.counts @ found.values / n == pytest.approx(samples.mean)
+    assert found.se * math.sqrt(n - 1) == pytest.approx(samples.se * math.sqrt(values.size - 1))
+    assert (found.below, found.squared) == (
+        pytest.approx(samples.below * n / values.size),
+        pytest.approx(samples.squared * n / values.size),
+    )

@@ -60,7 +60,8 @@ def test_glue_is_tested_on_its_validation_split(tmp_path):
     published(tmp_path / "nyu-mll" / "glue", pairs, "rte", "validation", ("entailment", "not_entailment"))
     found = task(tmp_path, {"glue": "rte"})
     assert found.heads == {"label": ("entailment", "not_entailment")}
-    assert found.text_fields == ("sentence1", "sentence2")
+    assert found.text_fields == ("premise", "hypothesis")
+    assert found.train[0].texts == ("premise 0", "so it is")
     assert [(len(found.train), len(found.test)), found.test[1].id] == [(4, 2), "1"]
     assert found.test[1].labels == {"label": "not_entailment"}
     assert found.test[1].place == "nyu-mll/glue/rte, validation:2"
