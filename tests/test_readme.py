@@ -16,10 +16,19 @@ def test_the_map_names_every_file():
 
 
 def test_every_suite_stands_in_its_table_with_its_count():
-    from harness import suite as suites
-
     for path in (ROOT / "suites").glob("*.yaml"):
-        assert f"| `{path.stem}` | {len(suites.load(path).prompts)} |" in README, path
+        assert f"| `{path.stem}` | {counted(path)} |" in README, path
+
+
+def counted(path: Path) -> str:
+    """What a suite's row counts: prompts, a matrix's cells, or that the items are the user's own."""
+    from harness import suite as suites
+    from harness.matrix.suite import load
+
+    kind = suites.kind_of(path)
+    if kind == "matrix":
+        return f"{len(load(path).cells())} cells"
+    return "your file" if kind == "classify" else str(len(suites.load(path).prompts))
 
 
 def test_no_placeholder_is_left():
