@@ -25,7 +25,7 @@ test: $(STAMP)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not bench and not chaos"
 
 chaos: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m chaos
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "chaos or hypothesis"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -44,7 +44,10 @@ def test_power_is_the_enumerated_probability_of_the_decision(effect):
     assert found == pytest.approx([power_by_hand(m, effect, 0.05) for m in n], abs=1e-9)
 
 
-@pytest.mark.parametrize(("effect", "power"), [(0.1, 0.8), (0.3, 0.5), (0.45, 0.95)])
+@pytest.mark.parametrize(
+    ("effect", "power"),
+    [(0.45, 0.95), pytest.param(0.3, 0.5, marks=pytest.mark.chaos), pytest.param(0.1, 0.8, marks=pytest.mark.chaos)],
+)
 def test_prompts_needed_is_where_the_power_begins_to_stay(effect, power):
     n = prompts_needed(effect, power=power)
     tried = [power_by_hand(m, effect, 0.05) for m in range(1, 500)]
