@@ -16,9 +16,7 @@ AllowMixed = Annotated[
         help="Compare although suites, judges, templates, baselines, checks or references differ; said.",
     ),
 ]
-CountingJudge = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Rest on this judge alone; repeatable.")
-]
+CountingJudge = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only this judge counts; repeatable.")]
 JudgeMode = Annotated[
     str | None,
     typer.Option(metavar="MODE", help="How language models judge: generation, or verdict-token (no text is written)."),

@@ -63,8 +63,12 @@ def of_folder(path: Path, judges: Sequence[str] = ()) -> Side:
         return of_score_run(path, judges)
     if kind == "perplexity":
         return of_loss_run(path, judges)
+    if kind == "classify":
+        from harness.contrast.labelled import of_classify_run
+
+        return of_classify_run(path, judges, of_predictions)
     if kind != "pairwise":
-        what = f"is a run of kind {kind!r}, which cannot be compared as a folder; give its predictions file"
+        what = f"is a run of kind {kind!r}, which cannot be compared as a folder; give the runs of two of its cells"
         raise InputError([Problem(path=str(path), what=what)])
     return of_run(path, find(path), judges)
 

@@ -222,3 +222,23 @@ def test_changed_items_end_a_resume_in_one_sentence(tmp_path, asked):
     done = harness("resume", tmp_path / "run", env=env)
     assert done.code == 2
     assert "items have changed since the run began" in done.err
+
+
+def test_two_runs_are_compared_item_by_item_and_gated(tmp_path, asked):
+    folder, first, _ = asked
+    rows = lines(folder / "run/predictions.jsonl")
+    better = [{"id": row["id"], "label": row["label"], "prediction": row["label"]} for row in rows]
+    write_lines(tmp_path / "better.jsonl", better)
+    suite = made(tmp_path / "suite", candidate="recorded/../better.jsonl")
+    env = environment(tmp_path)
+    assert harness("run", suite, "--out", tmp_path / "run", env=env).code == 0
+    found = harness("compare", folder / "run", tmp_path / "run", "--json", env=env)
+    assert found.code == 0, found.err
+    assert found.json["a"]["accuracy"] == pytest.approx(first.json["accuracy"])
+    assert found.json["mcnemar"]["only_b"] == round(40 * (1 - first.json["accuracy"]))
+    files = harness("compare", folder / "run/predictions.jsonl", tmp_path / "better.jsonl", "--json", env=env)
+    assert {key: found.json[key] for key in ("difference", "ci", "mcnemar")} == {
+        key: files.json[key] for key in ("difference", "ci", "mcnemar")
+    }
+    gate = harness("check", tmp_path / "run", "--against", folder / "run", "--margin", "0.05", "--json", env=env)
+    assert (gate.code, gate.json["outcome"]) == (0, "pass")

@@ -94,8 +94,8 @@ def test_what_is_no_side_is_refused_with_its_place(tmp_path):
 
 
 def test_a_run_of_another_kind_is_named(runs, tmp_path):
-    other = made.changed(runs[0], tmp_path / "x", lambda m: m["suite"].update(kind="classify"))
-    with pytest.raises(InputError, match="run of kind 'classify'"):
+    other = made.changed(runs[0], tmp_path / "x", lambda m: m["suite"].update(kind="matrix"))
+    with pytest.raises(InputError, match="run of kind 'matrix'"):
         load_side(other)
 
 
