@@ -251,9 +251,10 @@ def _planned(value: dict[str, Any], *said: str, as_json: bool) -> int:
     else:
         for name, shown in value.items():
             print(wrap(_told(shown), first=f"{name.replace('_', ' '):<18}", rest=" " * 18))
-        for line in (*said, "Calls are those to judges behind an API; cached replies are not asked again."):
-            print(line)
-        if any(str(value[role]).startswith("recipe/") for role in ("candidate", "baseline")):
+        who = "judges" if "judges" in value else "a model"
+        for line in (*said, f"Calls are those to {who} behind an API; cached replies are not asked again."):
+            print(wrap(line, rest="  "))
+        if any(str(value.get(role)).startswith("recipe/") for role in ("candidate", "baseline")):
             print("A recipe's checkpoint is trained first where it is not there yet.")
     return 0
 

@@ -50,7 +50,7 @@ def load_yaml(path: Path) -> tuple[dict[str, Any], LineOf]:
     text = read_text(path)
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
+        values = _constructed(root) if root is not None else None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         detail = getattr(error, "problem", None) or str(error)
@@ -62,6 +62,25 @@ def load_yaml(path: Path) -> tuple[dict[str, Any], LineOf]:
     if repeated:
         raise InputError(repeated)
     return values, lambda location: _line(root, location)
+
+
+def _constructed(root: yaml.Node) -> Any:
+    """The values of a composed file. A key is the text it is written as: YAML would read `on` and `yes` as true."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                if key.tag == "tag:yaml.org,2002:bool":
+                    key.tag = "tag:yaml.org,2002:str"
+                waiting.append(value)
+    return yaml.SafeLoader("").construct_document(root)
 
 
 def _repeated_keys(node: yaml.Node) -> list[tuple[int, str]]:

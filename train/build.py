@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from harness import checkpoint
 from harness.errors import HarnessError, InputError, Problem, RunStopped
@@ -177,6 +178,7 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
     """Train in the folder `place`, and write index, history, plot and, last, the manifest there."""
     patient_threads()
     from train.arguments import setting
+    from train.clock import load_libraries, timed
     from train.evaluate import built_by, looks
     from train.loop import Task, train
     from train.plot import plot
@@ -197,6 +199,7 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
     if recipe.keys.evaluate:
         build = built_by(lambda other: built(other, yard, resume=True).spec)
         look = looks(recipe, base, place, build, yard.say)
+    load_libraries(recipe.keys.kind)
     task = Task(
         keys=recipe.keys,
         data=examples,
@@ -212,8 +215,8 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
         look=look,
     )
     try:
-        with logging(place / "logs"):
-            stand, history = train(task)
+        with logging(place / "logs"), timed(place, run.device, goes_on=resume is not None) as mark:
+            stand, history = train(replace(task, finish=noting(mark, notary.finish)))
         history.write(place / HISTORY)
         kept = stand.weights_step
         plot(history.rows, f"{name}, {stand.steps} of {stand.planned} steps", kept, place / PLOT)
@@ -223,6 +226,16 @@ def _train(recipe: Recipe, base: Built | None, parent: Built | None, place: Path
         saved.forget_state(saved.steps(place))
     except OSError as error:
         raise RunStopped(f"{place}: cannot be written: {error.strerror or error}; free some room, then go on") from None
+
+
+def noting(mark: Callable[[], None], finish: Callable[..., None]) -> Callable[..., None]:
+    """`finish`, which notes the time as well: what writes a saved step's manifest."""
+
+    def both(*given: Any) -> None:
+        finish(*given)
+        mark()
+
+    return both
 
 
 @contextlib.contextmanager

@@ -12,7 +12,9 @@ from typing import Any
 import yaml
 
 from harness import checkpoint
+from harness.checkpoints import spent
 from harness.checkpoints.manifest import Base, Data, Manifest
+from harness.checkpoints.spent import Spent
 from harness.report.numerals import clean, one_line, plural
 
 WIDTH = 80
@@ -22,18 +24,20 @@ _LABEL = 16
 def verb(path: Path, *, as_json: bool) -> int:
     """Print a checkpoint's manifest. Exit code 0; raises InputError where there is none or it is broken."""
     manifest = checkpoint.read(path)
+    took = spent.read(path)
     if as_json:
-        value = {"path": str(path), **checkpoint.as_json(manifest)}
+        value = {"path": str(path), **checkpoint.as_json(manifest), "time": took.as_json() if took else None}
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
     else:
-        sys.stdout.write(page(path, manifest) + "\n")
+        sys.stdout.write(page(path, manifest, took=took) + "\n")
     sys.stdout.flush()
     return 0
 
 
-def page(path: Path, manifest: Manifest, width: int = WIDTH) -> str:
+def page(path: Path, manifest: Manifest, width: int = WIDTH, took: Spent | None = None) -> str:
     """The manifest as labelled lines of at most `width` columns; the recipe stands last, as YAML."""
-    blocks = [_identity(path, manifest), _progress(manifest), _data(manifest.data), _made(manifest), _hashes(manifest)]
+    told = _identity(path, manifest), _progress(manifest, took), _data(manifest.data)
+    blocks = [*told, _made(manifest), _hashes(manifest)]
     lines: list[str] = []
     for block in blocks:
         lines += ["", *(line for label, text in block for line in _line(label, text, width))]
@@ -63,11 +67,13 @@ def _identity(path: Path, manifest: Manifest) -> _Block:
         yield "created", manifest.created
 
 
-def _progress(manifest: Manifest) -> _Block:
+def _progress(manifest: Manifest, took: Spent | None) -> _Block:
     planned = f" of {manifest.epochs_planned:g} planned" if manifest.epochs_planned is not None else ""
     yield "state", "finished" if manifest.complete else "unfinished"
     yield "steps", f"{manifest.steps_done:,} of {manifest.steps_planned:,} planned"
     yield "epochs", f"{manifest.epochs:.3g}{planned}"
+    if took is not None:
+        yield "took", f"{took.seconds:,.3g} s on {took.device}, {plural(took.sessions, 'session')}"
     if manifest.weights_step is not None:
         yield "weights of step", f"{manifest.weights_step:,}"
     if manifest.ended:

@@ -16,7 +16,7 @@ import numpy as np
 from harness.classify import recorded
 from harness.classify.heads import fitting
 from harness.classify.job import asked
-from harness.classify.launch import head_of, mode_of, template_of, words_of
+from harness.classify.launch import head_of, headed, mode_of, template_of, words_of
 from harness.classify.suite import ClassifySuite, MethodKeys, load
 from harness.errors import HarnessError, InputError, Problem
 from harness.models.spec import Spec, parse
@@ -127,8 +127,11 @@ def _of_candidate(suite: ClassifySuite, spec: Spec, task: Task, head: str, whole
     yield from ((("method",), each) for each in wrong)
     mode = None if wrong else mode_of(spec, method)
     if mode == "head":
-        folder, labels = Path(spec.parts[0]), task.heads[head]
-        fits = partial(fitting, folder, head, labels, choices=task.multiple_choice, spec=spec.text)
+        folder, labels = headed(spec), task.heads[head]
+        if folder is None:
+            return
+        choices, naming = task.multiple_choice, method.labels
+        fits = partial(fitting, folder, head, labels, choices=choices, spec=spec.text, naming=naming)
         yield from ((("candidate",), each) for each in told(fits))
     elif mode is not None:
         yield from asking_misfits(task, head, method, suite.folder, whole=whole)

@@ -16,6 +16,7 @@ from harness import folder
 from harness.classify import words
 from harness.classify.report import ClassifyReport
 from harness.classify.summary import summarize
+from harness.classify.wrong import wrong_of
 from harness.contrast.written import written_otherwise
 from harness.errors import InputError, Problem
 from harness.folder import as_json as json_text
@@ -47,7 +48,7 @@ def of_file(path: Path) -> ClassifyReport:
     if problems:
         raise InputError(problems)
     summary = summarize(records, remarks=tuple(remarks(records)))
-    return ClassifyReport(title=(path.name,), summary=summary)
+    return ClassifyReport(title=(path.name,), summary=summary, wrong=wrong_of(records))
 
 
 def check(record: PredictionRecord) -> Iterator[str]:
@@ -81,11 +82,13 @@ def as_object(report: ClassifyReport) -> dict[str, Any]:
 
 
 def write(run: Path, report: ClassifyReport) -> None:
-    """Write summary.json and report.md into a folder."""
+    """Write summary.json, report.md and report.html into a folder."""
     from harness.classify.markdown import render
+    from harness.classify.page import pieces
 
     write_whole(run / "summary.json", json_text(as_object(report)))
     write_whole(run / "report.md", render(report))
+    write_whole(run / "report.html", pieces(report))
 
 
 def show(report: ClassifyReport, *, as_json: bool) -> None:

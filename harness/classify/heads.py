@@ -1,4 +1,7 @@
-"""Encoder checkpoints as classifiers: the probabilities of their head, in batches of like length."""
+"""Checkpoints with a head as classifiers: its probabilities, in batches of like length.
+
+They are checkpoints of kind encoder, or fine-tunes from elsewhere (`harness.models.encoder.foreign`).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from pathlib import Path
 
 from harness.classify.guess import Done, Guess
 from harness.errors import InputError
-from harness.models.encoder.asking import Encoder, Predicted, averaged, form_of, members_of
+from harness.models.encoder import foreign
+from harness.models.encoder.asking import Encoder, Predicted, answers, averaged, form_of, members_of
 from harness.models.encoder.form import HeadForm
 from harness.tasks.values import LETTERS, Item
 
@@ -19,7 +23,7 @@ CHUNK = 1024
 
 @dataclass(kw_only=True, slots=True)
 class HeadClassifier:
-    """A checkpoint of kind encoder (or an ensemble of some), asked by one of its heads; opened at the first item.
+    """A checkpoint of kind encoder, an ensemble of some, or a foreign fine-tune, asked by one head; opened when asked.
 
     `truncated` counts the items whose text was cut so far.
     """
@@ -32,7 +36,7 @@ class HeadClassifier:
     async def ready(self) -> None:
         """Open the checkpoint, or every member of an ensemble."""
         if not self._members:
-            self._members = await asyncio.to_thread(lambda: [Encoder.open(one) for one in members_of(self.folder)])
+            self._members = await asyncio.to_thread(self._opened)
 
     async def classify(self, items: Sequence[Item], done: Done) -> None:
         """Label every item; of labels that are equally likely the first."""
@@ -47,12 +51,27 @@ class HeadClassifier:
                 likely = dict(zip(labels, row, strict=True))
                 done(item, Guess(label=max(likely, key=lambda label: likely[label]), probabilities=likely))
 
+    def _opened(self) -> list[Encoder]:
+        if answers(self.folder):
+            return [Encoder.open(one) for one in members_of(self.folder)]
+        return [foreign.opened(self.folder, self.head)]
+
     def _predicted(self, items: Sequence[Item]) -> list[Predicted]:
         return [member.predict(items) for member in self._members]
 
 
-def fitting(folder: Path, head: str, labels: Sequence[str], *, choices: bool, spec: str) -> HeadForm:
-    """The head of a checkpoint that is asked for, or its only one. Raises InputError where they are not the task's."""
+def fitting(
+    folder: Path, head: str, labels: Sequence[str], *, choices: bool, spec: str, naming: foreign.Naming | None = None
+) -> HeadForm:
+    """The head of a checkpoint that is asked for, or its only one. Raises InputError where they are not the task's.
+
+    Of a fine-tune from elsewhere, `naming` says which of the task's labels its outputs are.
+    """
+    if not answers(folder):
+        if choices:
+            raise InputError(f"{spec!r}: it reads texts, and the task's items have options; give another checkpoint")
+        outputs = foreign.outputs_of(folder, spec)
+        return HeadForm(name=head, labels=foreign.named(outputs, labels, naming, spec))
     form = form_of(folder)
     if form.choices != choices:
         reads, has = ("questions with options", "none") if form.choices else ("texts", "options")

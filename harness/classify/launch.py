@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.checkpoints.files import fingerprint
 from harness.classify import recorded
 from harness.classify.asking import GenerationClassifier, LikelihoodClassifier, Putting
 from harness.classify.guess import Classifier
@@ -22,12 +23,13 @@ from harness.errors import InputError
 from harness.launch import Options, Resolve
 from harness.leakage import guard
 from harness.models.budget import budget
+from harness.models.encoder import foreign
 from harness.models.encoder.asking import answers, encoder_fingerprint
 from harness.models.likelihood import LikelihoodModel
 from harness.models.meter import Meter
 from harness.models.recorded import file_sha256
 from harness.models.spec import Spec, parse
-from harness.models.weights import choose_device, locate, require_extra
+from harness.models.weights import choose_device, locate, require_extra, stored
 from harness.plan import limited
 from harness.report.numerals import plural
 from harness.tasks.fewshot import shots
@@ -138,9 +140,13 @@ def cast_of(job: ClassifyJob, workshop: Workshop) -> tuple[ClassifyJob, Classify
         workshop.fingerprints["candidate"] = file_sha256(spec.path)
         job = replace(job, validation=())
         return job, ClassifyCast(classifier=recorded.load(spec.path, job.items, job.head, job.labels)), {}
+    if spec.kind == "hf" and spec.parts[1] is None and not Path(spec.parts[0]).is_dir():
+        # How a model of the hub is asked stands in its config.
+        locate(spec.parts[0], spec.text)
     mode = mode_of(spec, method)
     if mode == "head":
-        return replace(job, mode="head"), _with_head(job, workshop), {}
+        cast, outputs = _with_head(job, workshop)
+        return replace(job, mode="head"), cast, {"outputs": outputs} if outputs else {}
     putting = putting_of(job)
     workshop.fingerprints["template"] = putting.template.sha256
     more = {
@@ -158,11 +164,17 @@ def mode_of(spec: Spec, method: MethodKeys) -> Mode | None:
     if spec.kind == "recorded":
         _alone(method.model_dump(exclude_defaults=True), "recorded predictions are not asked")
         return None
-    if spec.kind == "hf" and _has_head(spec):
+    folder = headed(spec)
+    if folder is not None:
         if method.mode not in (None, "head"):
             raise InputError(f"{spec.text!r} has a head; method.mode {method.mode!r} is for language models")
-        _alone(method.model_dump(exclude_defaults=True, exclude={"mode"}), f"{spec.text!r} has a head")
+        said = {"mode"} if answers(folder) else {"mode", "labels"}
+        _alone(method.model_dump(exclude_defaults=True, exclude=said), f"{spec.text!r} has a head")
         return "head"
+    if _unseen(spec) and (method.mode == "head" or method.labels is not None):
+        return "head"
+    if method.labels is not None:
+        raise InputError(f"method.labels: {spec.text!r} has no classification head whose outputs have names; remove it")
     mode: Mode = method.mode or ("generation" if spec.kind in API else "likelihood")
     if mode == "head":
         raise InputError(f"{spec.text!r} has no classification head; set method.mode to likelihood or generation")
@@ -176,24 +188,39 @@ def _alone(given: dict[str, Any], why: str) -> None:
         raise InputError(f"{why}, so that method.{next(iter(given))} has no use; leave it out")
 
 
-def _has_head(spec: Spec) -> bool:
+def headed(spec: Spec) -> Path | None:
+    """The folder of a candidate that has a classification head, ours or another's, as far as it is on this machine."""
+    if spec.kind != "hf":
+        return None
     base, adapter = spec.parts
-    return adapter is None and Path(base).is_dir() and answers(Path(base))
+    folder = Path(base) if Path(base).is_dir() else stored(base)
+    if adapter is not None or folder is None:
+        return None
+    return folder if answers(folder) or foreign.is_classifier(folder) else None
 
 
-def _with_head(job: ClassifyJob, workshop: Workshop) -> ClassifyCast:
-    spec = job.candidate
+def _unseen(spec: Spec) -> bool:
+    """Whether a candidate lies on the hub and was never fetched, so that it may have a head."""
+    base, adapter = spec.parts
+    return spec.kind == "hf" and adapter is None and not Path(base).is_dir() and stored(base) is None
+
+
+def _with_head(job: ClassifyJob, workshop: Workshop) -> tuple[ClassifyCast, dict[str, str]]:
+    """Who answers, and of a fine-tune from elsewhere which of the task's labels its outputs are."""
+    spec, given = job.candidate, job.suite.keys.method.labels
     require_extra(repr(spec.text))
     folder = locate(spec.parts[0], spec.text)
-    workshop.fingerprints["candidate"] = encoder_fingerprint(folder)
+    own = answers(folder)
+    workshop.fingerprints["candidate"] = encoder_fingerprint(folder) if own else fingerprint(folder)
     workshop.weights["candidate"] = (folder, None)
-    head = fitting(folder, job.head, job.labels, choices=job.task.multiple_choice, spec=spec.text)
+    head = fitting(folder, job.head, job.labels, choices=job.task.multiple_choice, spec=spec.text, naming=given)
     classifier, alone = (HeadClassifier(folder=folder, head=head) for _ in range(2))
-    return ClassifyCast(classifier=classifier, alone=alone, notes=lambda: _cut(classifier.truncated))
+    cast = ClassifyCast(classifier=classifier, alone=alone, notes=lambda: _cut(classifier.truncated))
+    return cast, {} if own else dict(zip(foreign.outputs_of(folder, spec.text), head.labels, strict=True))
 
 
 def _cut(count: int) -> list[str]:
-    return [f"the text of {plural(count, 'item')} was cut to the encoder's max_length"] if count else []
+    return [f"the text of {plural(count, 'item')} was cut to the model's longest input"] if count else []
 
 
 def _looked_at(job: ClassifyJob, putting: Putting, workshop: Workshop) -> ClassifyCast:

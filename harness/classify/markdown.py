@@ -38,7 +38,7 @@ def render(report: ClassifyReport) -> str:
             if each is not None
         ),
         section("Offsets for rare classes", items(words.offsets(found))),
-        section("How fast", items(rows.speed(found))),
+        section("How fast", items(rows.speed(report))),
         section("How it was made", items(f"{label}: {text}" for label, text in report.facts.items() if text)),
     ]
     return "\n\n".join(part for part in sections if part) + "\n"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from harness.classify.calibrated import Believed
 from harness.classify.summary import ClassifySummary
 from harness.classify.words import NAMES, number
+from harness.classify.wrong import Wrong
 from harness.goal import Met
 from harness.report.numerals import DASH, in_percent, percent, plural, span
 
@@ -23,12 +24,14 @@ BIN_HEADS = ("confidence", "right", "95 %", "n")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassifyReport:
     """`title` are the first lines (suite or file, model), `facts` label → text on how it was made, `goal` what became
-    of the suite's."""
+    of the suite's, `took` sentences on time and memory, `wrong` the wrong items where they are to be read."""
 
     title: tuple[str, ...]
     summary: ClassifySummary
     facts: Mapping[str, str] = field(default_factory=dict)
     goal: Met | None = None
+    took: tuple[str, ...] = ()
+    wrong: tuple[Wrong, ...] = ()
 
 
 def class_rows(found: ClassifySummary) -> Rows:
@@ -90,12 +93,15 @@ def reading(found: ClassifySummary) -> list[str]:
     return said + left_out(len(found.figures.classes), "label")
 
 
-def speed(found: ClassifySummary) -> Sequence[str]:
-    """How long single items took."""
-    own = found.latency
+def speed(report: ClassifyReport) -> Sequence[str]:
+    """How long single items took, and what else is known of time and memory."""
+    own = report.summary.latency
     if own.p50 is None or own.p95 is None:
-        return []
-    return [f"half of {plural(own.n, 'item')} took at most {own.p50:,.3g} ms, 95 % at most {own.p95:,.3g} ms"]
+        return report.took
+    return [
+        f"half of {plural(own.n, 'item')} took at most {own.p50:,.3g} ms, 95 % at most {own.p95:,.3g} ms",
+        *report.took,
+    ]
 
 
 def _between(ci: tuple[float, float] | None) -> str:

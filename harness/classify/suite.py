@@ -41,7 +41,8 @@ MOST_SHOTS = 64
 class MethodKeys(BaseModel):
     """`method:` how a language model is asked. `mode` None: an encoder's head, likelihood (local) or generation (API).
 
-    `chat` None: the model's chat template is used where it has one. `seed` draws the examples.
+    `chat` None: the model's chat template is used where it has one. `seed` draws the examples. `labels`: which of the
+    task's labels a fine-tuned classifier's outputs are, by their names ({LABEL_0: negative, …}) or in their order.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,9 +53,12 @@ class MethodKeys(BaseModel):
     normalise: Normalise | None = None
     chat: bool | None = None
     seed: Annotated[int, Field(strict=True, ge=0)] = 0
+    labels: dict[str, str] | list[str] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> MethodKeys:
+        if self.labels is not None and self.mode not in (None, "head"):
+            raise ValueError("'labels' names the outputs of a classifier's head; remove it, or 'mode'")
         if self.mode == "head" and (self.shots or self.template or self.normalise or self.chat is not None):
             raise ValueError("mode head asks nothing in words; remove shots, template, normalise and chat")
         if self.mode == "generation" and self.normalise is not None:

@@ -30,7 +30,7 @@ def render(report: ClassifyReport, *, width: int = WIDTH) -> str:
         listing("can its probabilities be believed", words.calibration(found), width),
         _table(f"reliability, {when} scaling", rows.BIN_HEADS, bins, (), width),
         listing("offsets for rare classes", words.offsets(found), width),
-        listing("how fast", rows.speed(found), width),
+        listing("how fast", rows.speed(report), width),
         listing("what to doubt", words.doubts(found), width),
         wrap(f"made with {facts}", width) if facts else "",
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from typing import Any
 from harness import folder
 from harness.carrying import Stop, carried_out, ended, leakage_gate
 from harness.classify import files
-from harness.classify.collect import Classified, classified, find, is_complete
+from harness.classify.collect import Classified, Found, classified, find, is_complete
 from harness.classify.job import ClassifyJob, from_manifest
 from harness.classify.launch import cast_of, job_of, plan_job
 from harness.classify.report import ClassifyReport
 from harness.classify.run import ClassifyCast, ClassifyExecutor
 from harness.classify.suite import ClassifySuite, load
-from harness.classify.written import training_of, write_files
+from harness.classify.written import took, training_of, write_files
+from harness.classify.wrong import wrong_of
 from harness.errors import InputError, Problem, RunStopped
 from harness.folder import MANIFEST, as_json, write_whole
 from harness.goal import exit_code, gravest
@@ -131,17 +133,19 @@ def _training(workshop: Workshop) -> dict[str, Any] | None:
 def write(run: Path, made: Classified, items: Sequence[Item], training: Mapping[str, Any] | None) -> None:
     """Write every file of a run's results."""
     from harness.classify.markdown import render
+    from harness.classify.page import pieces
     from harness.classify.pictures import draw
 
     write_whole(run / "summary.json", as_json(made.as_json()))
-    report = report_of(made)
+    report = replace(report_of(made, training), wrong=wrong_of(made.found.predictions, items))
     write_whole(run / "report.md", render(report))
+    write_whole(run / "report.html", pieces(report))
     write_files(run, made, items, training)
     draw(run, made)
 
 
-def report_of(made: Classified) -> ClassifyReport:
-    """The report of a run."""
+def report_of(made: Classified, training: Mapping[str, Any] | None = None) -> ClassifyReport:
+    """The report of a run, with what the candidate's own training took where that is known."""
     manifest = made.found.manifest
     head = manifest["candidate"]["text"]
     facts = {"task": f"{manifest['task']['name']}, {manifest['suite'].get('on', 'test')}"}
@@ -152,7 +156,11 @@ def report_of(made: Classified) -> ClassifyReport:
     if manifest.get("examples"):
         facts["examples"] = f"{len(manifest['examples'])} of the training split, seed {manifest['seeds']['examples']}"
     return ClassifyReport(
-        title=(str(manifest["suite"]["name"]), str(head)), summary=made.summary, facts=facts, goal=made.goal
+        title=(str(manifest["suite"]["name"]), str(head)),
+        summary=made.summary,
+        facts=facts,
+        goal=made.goal,
+        took=tuple(took(made, training)),
     )
 
 
@@ -180,9 +188,19 @@ def analyze(path: Path, *, out: Path | None, as_json: bool) -> int:
     if out is not None:
         folder.free(out)
         out.mkdir(parents=True, exist_ok=True)
-        write(out, made, (), None)
+        write(out, made, _items_again(found), None)
     show(made, as_json=as_json)
     return 0
+
+
+def _items_again(found: Found) -> Sequence[Item]:
+    """The items of a run, read once more for their texts; none where they are gone, or are others by now."""
+    planned = found.planned
+    try:
+        job = job_of(planned.suite, planned.candidate, seed=planned.seed, limit=planned.limit)
+    except InputError:
+        return ()
+    return job.items if job.task.sha256 == planned.task_sha256 else ()
 
 
 def dry_run(path: Path, options: Options, *, as_json: bool, print_plan: Callable[..., int]) -> int:

@@ -13,19 +13,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harness.checkpoints.spent import together
 from harness.classify.collect import Classified
 from harness.classify.summary import ClassifySummary
+from harness.classify.wrong import lettered, wrong_of
+from harness.errors import InputError
 from harness.folder import as_json, write_whole
+from harness.models.encoder.asking import members_of
 from harness.records import PredictionRecord
+from harness.report.numerals import listed, plural, storage
 from harness.tasks.values import Item
 
 RESULTS, HISTORY, CLASSES, ERRORS, THRESHOLDED = (
     "results.json", "history.json", "per_class.csv", "errors.csv", "thresholded.jsonl"
 )  # fmt: skip
+HOLDERS = {"process": "process", "process_lifetime": "process, since it began", "cuda": "GPU"}
 # A cell that begins with one of these is a formula to a spreadsheet, whatever was meant.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -53,6 +59,21 @@ def results(made: Classified, training: Mapping[str, Any] | None) -> dict[str, A
     }
 
 
+def took(made: Classified, training: Mapping[str, Any] | None) -> Iterator[str]:
+    """Throughput, memory and training in sentences, as far as they are known."""
+    timing = made.found.timing
+    if timing.get("items_per_s"):
+        items, seconds = plural(int(timing["items"]), "item"), float(timing["seconds"])
+        yield f"together {timing['items_per_s']:,.3g} items a second ({items} in {seconds:,.3g} s)"
+    memory = timing.get("peak_memory_bytes") or {}
+    if memory:
+        yield f"at most {listed([f'{storage(own)} ({HOLDERS.get(name, name)})' for name, own in memory.items()])} held"
+    trained, own = (training or {}).get("seconds"), gain(made.summary, training)
+    if trained:
+        gained = f"; {100 * own:+.2g} points of accuracy a second, against always saying one label" if own else ""
+        yield f"its training took {float(trained):,.3g} s{gained}".replace("-", "−")
+
+
 def gain(summary: ClassifySummary, training: Mapping[str, Any] | None) -> float | None:
     """Accuracy above the most frequent label's share, by second of training; None where neither is known."""
     seconds = (training or {}).get("seconds")
@@ -78,32 +99,19 @@ def per_class_csv(summary: ClassifySummary) -> str:
 
 def errors_csv(records: Sequence[PredictionRecord], items: Sequence[Item]) -> str:
     """One row a wrong item, the most confident first; those without a prediction come last."""
-    texts = {item.id: item for item in items}
-    wrong = [record for record in records if record.prediction != record.label]
-    rows = []
-    for record in sorted(wrong, key=lambda record: (-(confidence(record) or 0.0), record.id)):
-        item = texts.get(record.id)
-        rows.append(
-            {
-                "id": record.id,
-                "text": "\n".join((*item.texts, *_options(item))) if item is not None else "",
-                "label": record.label,
-                "prediction": record.prediction or "",
-                "confidence": confidence(record),
-                "status": getattr(record, "status", ""),
-                "slices": "; ".join(record.slices or ()),
-            }
-        )
+    rows = [
+        {
+            "id": one.id,
+            "text": "\n".join((*one.texts, *lettered(one.options))),
+            "label": one.label,
+            "prediction": one.prediction or "",
+            "confidence": one.confidence,
+            "status": one.status,
+            "slices": "; ".join(one.slices),
+        }
+        for one in wrong_of(records, items)
+    ]
     return table(["id", "text", "label", "prediction", "confidence", "status", "slices"], rows)
-
-
-def confidence(record: PredictionRecord) -> float | None:
-    """The probability of the label that was predicted, where it is known."""
-    return (record.probabilities or {}).get(record.prediction or "")
-
-
-def _options(item: Item) -> Iterable[str]:
-    return (f"{chr(65 + place)}. {text}" for place, text in enumerate(item.options))
 
 
 def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
@@ -123,7 +131,10 @@ def _plain(value: Any) -> Any:
 
 
 def training_of(folder: Path) -> dict[str, Any] | None:
-    """What a checkpoint's own training took and how it went; None where its folder does not say."""
+    """What a checkpoint's own training took and how it went; None where its folder does not say.
+
+    An ensemble took what its members took together.
+    """
     found: dict[str, Any] = {}
     for name, key in (("manifest.json", "manifest"), (HISTORY, "history")):
         try:
@@ -131,7 +142,16 @@ def training_of(folder: Path) -> dict[str, Any] | None:
         except (OSError, ValueError):
             continue
     manifest = found.pop("manifest", None)
-    if not isinstance(manifest, dict):
+    spent = together(_trainings(folder))
+    if not isinstance(manifest, dict) and spent is None:
         return None
-    known = {name: manifest[name] for name in ("seconds", "steps_done", "steps_planned") if name in manifest}
-    return {**known, **found} or None
+    steps = {name: manifest[name] for name in ("steps_done", "steps_planned") if name in manifest} if manifest else {}
+    return {**(spent.as_json() if spent else {}), **steps, **found} or None
+
+
+def _trainings(folder: Path) -> tuple[Path, ...]:
+    """The trainings behind a folder: an ensemble's members, or itself."""
+    try:
+        return members_of(folder)
+    except InputError:
+        return (folder,)

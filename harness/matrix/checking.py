@@ -17,7 +17,7 @@ from harness.classify.checking import UNSEEN, Found, Known, Say, asking_misfits,
 from harness.classify.launch import head_of, mode_of
 from harness.classify.suite import MethodKeys
 from harness.errors import InputError, Problem
-from harness.matrix.suite import TRAINED, Cell, MatrixSuite, load
+from harness.matrix.suite import HEADED, TRAINED, Cell, MatrixSuite, load
 from harness.matrix.written import RECIPE, as_yaml, encoder_recipe, write_cell
 from harness.models.spec import parse
 from harness.report.numerals import listed
@@ -58,11 +58,14 @@ def _known(suite: MatrixSuite, name: str) -> Known:
 def _of_cell(suite: MatrixSuite, cell: Cell, known: Known, check_recipe: CheckRecipe) -> Found:
     """What is wrong with one cell, at the key of its mode or of its task."""
     at: Where = ("modes", cell.mode)
-    wrong = list(_asked(suite, cell, suite.settings(cell).method, known)) if cell.mode != "fine-tune" else []
+    wrong = list(_asked(suite, cell, suite.settings(cell).method, known)) if cell.mode not in HEADED else []
     for where, each in wrong:
         own = where == ("method", "template") and suite.keys.tasks[cell.task].template is not None
         yield ("tasks", cell.task, "template") if own else (*at, *where), each
-    if cell.mode in TRAINED and known.task is not None and not wrong:
+    spec = parse(suite.keys.models[cell.model].spec, role="candidate", folder=suite.folder)
+    if cell.mode in TRAINED and spec.kind not in ("hf", "recipe"):
+        yield at, f"{cell}: {spec.text!r} can be asked, not trained; leave the cell out by 'exclude'"
+    elif cell.mode in TRAINED and known.task is not None and not wrong:
         yield from (((*at, "recipe"), f"{cell}: {each}") for each in _recipe(suite, cell, check_recipe, known.whole))
 
 
@@ -90,7 +93,7 @@ def _recipe(suite: MatrixSuite, cell: Cell, check_recipe: CheckRecipe, whole: bo
         into = Path(folder) / cell.name
         into.mkdir()
         try:
-            if cell.mode == "fine-tune":
+            if cell.mode in HEADED:
                 (into / RECIPE).write_text(as_yaml(encoder_recipe(suite, cell)), encoding="utf-8")
             else:
                 write_cell(suite, cell, into)

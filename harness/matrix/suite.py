@@ -11,7 +11,8 @@ modes:
   fine-tune: {recipe: {training: {epochs: 3, …}}}   # encoders: settings of an encoder recipe
   zero-shot: {}                                     # language models: a method of classify suites
   few-shot: {method: {shots: 5}}
-  lora: {recipe: {lora: {rank: 16, alpha: 32}, training: {…}}}
+  lora: {recipe: {lora: {rank: 16, alpha: 32}, training: {…}}}       # labels are written
+  lora-head: {recipe: {training: {…}}}              # labels are outputs of a head on the language model's last token
 exclude: [{model: gemma-2b, mode: lora}]
 cells: [{model: bert-base, task: rte, recipe: {training: {epochs: 5}}}]
 variants: {quick: {limit: 100, tasks: [sst2]}}
@@ -36,14 +37,17 @@ from harness.tasks.keys import problems as task_problems
 from harness.yamlfile import problem, problems_of
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-ModeName = Literal["fine-tune", "zero-shot", "few-shot", "lora"]
+ModeName = Literal["fine-tune", "zero-shot", "few-shot", "lora", "lora-head"]
 FAMILIES: Mapping[ModeName, Family] = {
     "fine-tune": "encoder",
     "zero-shot": "language",
     "few-shot": "language",
     "lora": "language",
+    "lora-head": "language",
 }
-TRAINED: tuple[ModeName, ...] = ("fine-tune", "lora")
+TRAINED: tuple[ModeName, ...] = ("fine-tune", "lora", "lora-head")
+# What is trained with a classification head, by a recipe of kind encoder: nothing is asked of it in words.
+HEADED: tuple[ModeName, ...] = ("fine-tune", "lora-head")
 SHOTS = 5
 
 
@@ -217,7 +221,7 @@ class MatrixSuite:
                 recipe, method = merged(recipe, own.recipe), merged(method, own.method)
                 limit = own.limit or limit
         template = self.keys.tasks[cell.task].template
-        if template is not None and FAMILIES[cell.mode] == "language":
+        if template is not None and cell.mode not in HEADED:
             method = {"template": template, **method}
         if cell.mode == "few-shot":
             method = {"shots": SHOTS, "seed": self.keys.seed, **method}

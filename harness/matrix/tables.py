@@ -1,4 +1,4 @@
-"""The files of a matrix: comparison_table.csv, summary.json, report.md and the two pictures."""
+"""The files of a matrix: comparison_table.csv, summary.json, report.md, report.html and the two pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from harness.classify.pictures import plain
 from harness.classify.written import table
 from harness.folder import as_json, write_whole
-from harness.matrix import text, words
+from harness.matrix import page, text, words
 from harness.matrix.results import Matrix, Row, figures_of
 from harness.report.markdown import escape, items, section
 from harness.report.markdown import table as markdown_table
@@ -27,6 +27,7 @@ def write_results(run: Path, made: Matrix) -> None:
     write_whole(run / "comparison_table.csv", comparison(made))
     write_whole(run / "summary.json", as_json(made.as_json()))
     write_whole(run / "report.md", markdown(made))
+    write_whole(run / "report.html", page.pieces(made))
     if find_spec("matplotlib") is not None and made.rows:
         _bars(made, run / "accuracy_comparison.png", "accuracy (95 %)", _accuracy)
         if any(row.result.latency_ms is not None for row in made.rows):

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from rich.cells import cell_len, set_cell_size
 
 from harness.matrix.run import Standing
 from harness.matrix.suite import Cell
+from harness.report.numerals import one_line, plural
 
+Name = TypeVar("Name")
 MARKS = {"waiting": "·", "running": "…", "failed": "failed"}
+# "100.0 ±12.5"; below the table stand a blank line, the counts, the stage, and the cursor.
+COLUMN, BELOW = 11, 5
 
 
 class Log:
@@ -87,7 +93,7 @@ class Lines:
 
 
 class Table:
-    """For a terminal: a table of accuracies by task and mode, the models its rows."""
+    """For a terminal: a table of accuracies, models and modes its rows, tasks its columns."""
 
     def __init__(self, log: Log, live: Any) -> None:
         self._log, self._live = log, live
@@ -96,7 +102,7 @@ class Table:
 
     def update(self, standings: Mapping[Cell, Standing]) -> None:
         self._standings, self._stage = dict(standings), ""
-        self._live.update(self._table(), refresh=True)
+        self._show()
 
     def say(self, text: str) -> None:
         self._log.say(text)
@@ -110,30 +116,69 @@ class Table:
         if done < total and time.monotonic() - self._shown < 0.3:
             return
         self._shown = time.monotonic()
-        self._stage = f"{cell}: {name} {done}/{total}"
-        self._live.update(self._table(), refresh=True)
+        self._stage = f"{cell}: {name} {done:,}/{total:,}"
+        self._show()
 
-    def _table(self) -> Any:
-        from rich.table import Table as Grid
+    def _show(self) -> None:
+        from rich.text import Text
 
-        caption = progress_line(self._standings) + (f"\n{self._stage}" if self._stage else "")
-        grid = Grid(caption=caption, caption_justify="left")
-        columns = list(dict.fromkeys((cell.task, cell.mode) for cell in self._standings))
-        grid.add_column("model", overflow="fold")
-        for task, mode in columns:
-            grid.add_column(f"{task}\n{mode}", justify="right")
-        for model in dict.fromkeys(cell.model for cell in self._standings):
-            by = {(cell.task, cell.mode): own for cell, own in self._standings.items() if cell.model == model}
-            grid.add_row(model, *(_mark(by.get(column)) for column in columns))
-        return grid
+        size = self._live.console.size
+        lines = shown(self._standings, self._stage, size.width, size.height)
+        self._live.update(Text("\n".join(lines), no_wrap=True), refresh=True)
+
+
+def shown(standings: Mapping[Cell, Standing], stage: str, width: int, height: int) -> list[str]:
+    """The table and what stands below it, for a terminal of this size: what does not fit is named, not cut off.
+
+    Of too many tasks, and of too many rows, those around the running cell are shown.
+    """
+    tasks = list(dict.fromkeys(cell.task for cell in standings))
+    names = list(dict.fromkeys((cell.model, cell.mode) for cell in standings))
+    running = next((cell for cell, own in standings.items() if own.state == "running"), None)
+    room = min(max(len(f"{model} {mode}") for model, mode in names), width // 2) if names else 0
+    columns = max(1, (width - room) // (COLUMN + 2))
+    rows = max(1, height - BELOW)
+    some = _around(tasks, running.task if running else None, columns)
+    few = _around(names, (running.model, running.mode) if running else None, rows)
+    by = {(cell.task, cell.model, cell.mode): own for cell, own in standings.items()}
+    lines = [_row(_fit("% right, ± 95 %", room), [_fit(task, COLUMN) for task in some], room)]
+    for model, mode in few:
+        marks = [_mark(by.get((task, model, mode))) for task in some]
+        lines.append(_row(_fit(f"{model} {mode}", room), marks, room))
+    hidden = [
+        plural(left, noun) for left, noun in ((len(tasks) - len(some), "task"), (len(names) - len(few), "row")) if left
+    ]
+    said = [progress_line(standings) + (f" ({' and '.join(hidden)} not shown)" if hidden else ""), stage]
+    return [line[:width] for line in [*lines, "", *(_fit(text, width) for text in said if text)]]
+
+
+def _around(names: Sequence[Name], middle: Name | None, most: int) -> Sequence[Name]:
+    """At most so many of the names, in their order: those around one of them."""
+    place = names.index(middle) if middle in names else 0
+    first = max(0, min(place - most // 2, len(names) - most))
+    return names[first : first + most]
+
+
+def _row(name: str, cells: Sequence[str], room: int) -> str:
+    return "  ".join([set_cell_size(name, room), *(" " * (COLUMN - cell_len(cell)) + cell for cell in cells)]).rstrip()
+
+
+def _fit(text: str, room: int) -> str:
+    """A text in so many columns, cut with an ellipsis."""
+    text = one_line(text)
+    return text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…"
 
 
 def _mark(own: Standing | None) -> str:
+    """An accuracy with half the width of its interval, or how the cell stands."""
     if own is None:
         return ""
-    if own.state == "done":
-        return "done" if own.accuracy is None else f"{100 * own.accuracy:.1f}"
-    return MARKS[own.state]
+    if own.state != "done":
+        return MARKS[own.state]
+    if own.accuracy is None:
+        return "done"
+    half = f" ±{50 * (own.ci[1] - own.ci[0]):.1f}" if own.ci else ""
+    return f"{100 * own.accuracy:.1f}{half}"
 
 
 @contextmanager

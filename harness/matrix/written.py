@@ -18,12 +18,13 @@ from harness.classify.suite import MethodKeys
 from harness.classify.template import TaskTemplate
 from harness.errors import InputError
 from harness.folder import write_whole
-from harness.matrix.suite import TRAINED, Cell, MatrixSuite, TaskCellKeys, merged
+from harness.matrix.suite import HEADED, TRAINED, Cell, MatrixSuite, TaskCellKeys, merged
 from harness.tasks.load import load as load_task
 from harness.tasks.values import Item, Task
 from harness.yamlfile import load_yaml
 
 SUITE, RECIPE, EXAMPLES, VALIDATION = "suite.yaml", "recipe.yaml", "train.jsonl", "validation.jsonl"
+LORA_HEAD: Mapping[str, Any] = {"lora": {"rank": 16, "alpha": 32}, "head": {"pooling": "last"}}
 # What of a recipe names a file or another checkpoint, relative to the recipe.
 REFERRING = ("base", "parent")
 
@@ -36,13 +37,13 @@ def write_cell(suite: MatrixSuite, cell: Cell, into: Path) -> Path:
     candidate = absolute_spec(spec, suite.folder)
     if cell.mode in TRAINED:
         task = load_task(own.task, own.split, suite.folder, where=f"tasks.{cell.task}", need=("train", "test"))
-        if cell.mode == "fine-tune":
+        if cell.mode in HEADED:
             recipe = encoder_recipe(suite, cell)
         else:
             recipe = _label_generation(suite, cell, candidate, settings, task, into)
         write_whole(into / RECIPE, as_yaml(recipe))
         candidate = f"recipe/{into.resolve() / RECIPE}"
-    method = dict(settings.method) if cell.mode != "fine-tune" else {}
+    method = dict(settings.method) if cell.mode not in HEADED else {}
     values = {
         "name": cell.name,
         "kind": "classify",
@@ -88,12 +89,17 @@ def absolute_spec(spec: str, folder: Path) -> str:
 
 
 def encoder_recipe(suite: MatrixSuite, cell: Cell) -> dict[str, Any]:
-    """The recipe of a fine-tuned encoder; one that is given as a recipe is taken as it is, for this task."""
+    """The recipe of a fine-tuned encoder; one that is given as a recipe is taken as it is, for this task.
+
+    Of a language model: an adapter and a head on its last token.
+    """
     spec = absolute_spec(suite.keys.models[cell.model].spec, suite.folder)
     kind, _, rest = spec.partition("/")
     own = suite.keys.tasks[cell.task]
     task = {key: value for key, value in task_keys(own, suite.folder).items() if key != "head"}
-    if kind == "recipe":
+    if cell.mode == "lora-head":
+        given = {"kind": "encoder", "base": spec, "seed": suite.keys.seed, **LORA_HEAD}
+    elif kind == "recipe":
         values, _ = load_yaml(Path(rest))
         if values.get("kind") != "encoder":
             raise InputError(f"models.{cell.model}: {rest} is no recipe of kind encoder; give one, or hf/…")

@@ -71,12 +71,17 @@ def at_turn(question: Question, answers: Sequence[str], what: str) -> str:
     return f"turn {len(answers) + 1}: {what}" if len(question.prompt.turns) > 1 else what
 
 
-def too_long(question: Question, answers: Sequence[str], error: TooLong) -> Answer:
-    """The answer to a question whose next turn does not fit the model: what was answered before it is kept."""
-    details = {
-        "error": at_turn(question, answers, str(error)),
-        "too_long": {"turn": len(answers) + 1, **size_of(error)},
-    }
+def too_long(question: Question, answers: Sequence[str], error: TooLong, *, cut: bool) -> Answer:
+    """The answer to a question whose next turn does not fit the model: what was answered before it is kept.
+
+    `cut` where one of those answers was itself cut off at max_tokens.
+    """
+    return ended(question, answers, str(error), {"too_long": {"turn": len(answers) + 1, **size_of(error)}}, cut=cut)
+
+
+def ended(question: Question, answers: Sequence[str], why: str, mark: Mapping[str, Any], *, cut: bool) -> Answer:
+    """The answer to a question that ends with its next turn for good."""
+    details = {"error": at_turn(question, answers, why), **mark, **({"cut_off": True} if cut else {})}
     return Answer(texts=tuple(answers) or None, finish="error", details=details)
 
 
@@ -111,12 +116,11 @@ class ModelContestant:
                     request_of(question, texts, self.nonce), usable=lambda reply: reply.finish != "refused"
                 )
             except TooLong as error:
-                return too_long(question, texts, error)
+                return too_long(question, texts, error, cut=finish == "length")
             except CallFailed as error:
                 return Answer(texts=None, finish="error", details={"error": str(error)})
             if reply.finish == "refused":
-                why = at_turn(question, texts, "the model refused")
-                return Answer(texts=tuple(texts) or None, finish="error", details={"error": why, "refused": True})
+                return ended(question, texts, "the model refused", {"refused": True}, cut=finish == "length")
             texts.append(reply.text)
             finish = "length" if reply.finish == "length" else finish
             applied, cached = reply.applied, cached and reply.cached

@@ -176,7 +176,8 @@ class LocalContestant:
             raise InputError(_refused(never, room))
         for talk, ids in beyond:
             talk.over = True
-            done(talk.question, too_long(talk.question, talk.texts, _unfit(talk, ids, room)))
+            unfit = _unfit(talk, ids, room)
+            done(talk.question, too_long(talk.question, talk.texts, unfit, cut=talk.finish == "length"))
         return [item for item in encoded if not item[0].over]
 
     def _alone(self, item: Encoded) -> str:

@@ -58,7 +58,7 @@ class NextToken:
         self._kept: tuple[list[int], _Past] | None = None
         tokens, each = (CPU_BATCH_TOKENS, CPU_PASS) if model.device.type == "cpu" else (BATCH_TOKENS, PASS)
         self._short = _length_that_changes_nothing(model.config)
-        self._limits = Limits(rows=MOST_ROWS, tokens=tokens, hard=BATCH_TOKENS, each=each, short=self._short)
+        self._limits = Limits(rows=MOST_ROWS, tokens=tokens, held=BATCH_TOKENS, each=each, short=self._short)
 
     def batches(self, rows: Sequence[list[int]], tails: Sequence[int] | None = None) -> list[list[Member]]:
         """The rows in batches of (row, family, tokens shared in the family); rows of one family stand together.

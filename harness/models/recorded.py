@@ -18,7 +18,7 @@ from judges.types import Prompt
 
 Role = Literal["candidate", "baseline"]
 # What a response that failed says of it.
-WHY = ("error", "too_long", "refused")
+WHY = ("error", "too_long", "refused", "cut_off")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -7,6 +7,7 @@ context.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,12 @@ class RewardScorer:
         self._spec, self._base, self._adapter, self._cache, self._meter = spec, base, adapter, cache, meter
         self._nonce = nonce
         # Said before anyone is asked where the files tell; a head of another name is looked at when it is loaded.
-        self._one_output(_outputs(base) if adapter is None else None)
+        outputs = _outputs(base) if adapter is None else None
+        self._one_output(outputs)
+        if adapter is None and outputs is None and _speaks(base):
+            raise InputError(
+                f"{spec!r} holds no reward head (missing: {HEADS[0]}): it is a language model; give a reward model"
+            )
         self._device = choose_device()
         self._identity = {
             "provider": "reward",
@@ -144,6 +150,16 @@ def _outputs(folder: Path) -> int | None:
     except (OSError, ValueError, KeyError):
         return None
     return int(shapes[0][0]) if shapes and shapes[0] else None
+
+
+def _speaks(folder: Path) -> bool:
+    """Whether a folder's config says that its model predicts words."""
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        named = config.get("architectures") or []
+        return bool(named) and all(str(name).endswith("ForCausalLM") for name in named)
+    except (OSError, ValueError, AttributeError, TypeError):
+        return False
 
 
 def _heads(file: Path) -> list[Any]:

@@ -59,6 +59,20 @@ def locate(text: str, spec: str) -> Path:
         ) from None
 
 
+def stored(text: str) -> Path | None:
+    """The folder of a hub id that was fetched before; None where it is not on this machine. Asks nobody."""
+    if find_spec("huggingface_hub") is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    try:
+        config = try_to_load_from_cache(text, "config.json")
+    # An id that is none.
+    except ValueError:
+        return None
+    return Path(config).parent if isinstance(config, str) else None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Device:
     """Where and how precisely a model runs."""

@@ -6,17 +6,13 @@ No colour stands here: the page's style sheet decides, in both themes. No figure
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from markupsafe import Markup
 
 from harness.figures import Result
 
-_TICKS = (
-    (0.0, "0", "start"),
-    (0.25, "25", "middle"),
-    (0.5, "50 %", "middle"),
-    (0.75, "75", "middle"),
-    (1.0, "100", "end"),
-)
+PERCENT = ("0", "25", "50 %", "75", "100")
 _FRAME = '<svg class="strip{more}" width="100%" height="{height}" aria-hidden="true" focusable="false">{inside}</svg>'
 
 
@@ -24,19 +20,31 @@ def strip(result: Result, equivalence: float) -> Markup:
     """One row of the plot. Without an interval the mean stands alone, hollow; without a verdict there is none."""
     estimate = result.estimate
     parts = [_band(equivalence), _line("half", 0.5, 0.5, "0", "100%")]
-    if estimate.ci is not None:
-        low, high = estimate.ci
-        parts.append(_line("whisker", low, high, "50%", "50%"))
-        parts += [_line("end", end, end, "38%", "62%") for end in (low, high)]
-    if estimate.mean is not None:
-        kind = "dot" if estimate.ci is not None else "dot hollow"
-        parts.append(f'<circle class="{kind}" cx="{_share(estimate.mean)}" cy="50%" r="5"/>')
-    return _svg(parts, "100%")
+    return _svg([*parts, *_whisker(estimate.mean, estimate.ci)], "100%")
 
 
-def axis() -> Markup:
-    """The scale above the rows: the candidate's score in percent."""
-    parts = [f'<text x="{_share(at)}" y="70%" text-anchor="{anchor}">{label}</text>' for at, label, anchor in _TICKS]
+def share(value: float | None, ci: tuple[float, float] | None, against: float | None = None) -> Markup:
+    """A share in [0, 1] with its interval, on a line of that length; a thin mark stands where `against` lies."""
+    parts = [_line("half", against, against, "15%", "85%")] if against is not None else []
+    return _svg([_line("floor", 0, 1, "50%", "50%"), *parts, *_whisker(value, ci)], "100%")
+
+
+def _whisker(value: float | None, ci: tuple[float, float] | None) -> list[str]:
+    """An interval with its ends and its figure; the figure is hollow where there is no interval."""
+    parts = []
+    if ci is not None:
+        parts.append(_line("whisker", *ci, "50%", "50%"))
+        parts += [_line("end", end, end, "38%", "62%") for end in ci]
+    if value is not None:
+        kind = "dot" if ci is not None else "dot hollow"
+        parts.append(f'<circle class="{kind}" cx="{_share(value)}" cy="50%" r="5"/>')
+    return parts
+
+
+def axis(labels: Sequence[str] = PERCENT) -> Markup:
+    """The scale above the rows: a share in percent, or written as in `labels`, which are five constants."""
+    ticks = zip((0.0, 0.25, 0.5, 0.75, 1.0), labels, ("start", *["middle"] * 3, "end"), strict=True)
+    parts = [f'<text x="{_share(at)}" y="70%" text-anchor="{anchor}">{label}</text>' for at, label, anchor in ticks]
     return _svg(parts, "20", " axis")
 
 

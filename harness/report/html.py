@@ -101,9 +101,9 @@ def _unbroken(text: str) -> Markup:
 
 
 def environment(folder: Path = _HERE) -> Environment:
-    """Templates of a folder: every text escaped, an unknown name an error."""
+    """Templates of a folder, on those that stand here: every text escaped, an unknown name an error."""
     made = Environment(
-        loader=FileSystemLoader(folder),
+        loader=FileSystemLoader(list(dict.fromkeys((folder, _HERE)))),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -66,6 +66,11 @@ def margin(half_width: float) -> str:
     return f"{100 * half_width:.6g}"
 
 
+def storage(count: int) -> str:
+    """Bytes as "2.7 GiB" or "512 MiB"."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{max(1, round(count / 2**20))} MiB"
+
+
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """ "1 prompt", "64 prompts", "1,200 prompts"."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"

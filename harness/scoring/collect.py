@@ -173,7 +173,7 @@ def notes_of(found: Found) -> list[str]:
 
 def answer_notes(role: str, records: Sequence[ResponseRecord]) -> list[str]:
     """What is to be said of one contestant's answers: cut off, empty, missing, thinking taken out."""
-    cut = sum(record.finish == "length" for record in records)
+    cut = sum(record.finish == "length" or bool(getattr(record, "cut_off", False)) for record in records)
     early = [record for record in records if record.finish == "error" and toolong.too_long(record) is None]
     refused, failed = sum(bool(record.answered()) for record in early), sum(not record.answered() for record in early)
     answers = [text for record in records for text in record.answered()]

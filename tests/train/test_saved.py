@@ -103,7 +103,7 @@ def test_the_keys_in_which_recipes_differ(was, now, found):
 
 def test_a_saved_step_holds_weights_and_what_resumes_and_nothing_else(broken):
     _, place = broken
-    assert names(place) == ["checkpoint-1", "checkpoint-2", "training_index.npz"]
+    assert names(place) == ["checkpoint-1", "checkpoint-2", "time.json", "training_index.npz"]
     for folder in saved.steps(place):
         assert {path.name for path in folder.iterdir()} == WEIGHTS | STATE
         told = manifest(folder)["state"]
@@ -118,7 +118,7 @@ def test_at_the_end_the_resume_state_is_gone_and_nothing_that_could_run_is_left(
         assert {path.name for path in folder.iterdir()} == WEIGHTS
         assert manifest(folder)["state"] == {}
         assert checkpoint.verify(folder, state=True) == []
-    assert {path.name for path in ended.iterdir() if path.is_file()} == WEIGHTS | {"loss.png"}
+    assert {path.name for path in ended.iterdir() if path.is_file()} == WEIGHTS | {"loss.png", "time.json"}
     assert {path.suffix for path in ended.rglob("*") if path.is_file()} == {".json", ".safetensors", ".npz", ".png"}
     assert manifest(ended)["complete"]
 

@@ -11,18 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness import checkpoint
+from harness.checkpoints import files as checkpoint_files
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.models.encoder.asking import encoder_fingerprint
 from harness.models.weights import locate
 from harness.tasks import pool as pools
 from harness.tasks.pool import Pool
 from harness.tasks.values import Task
-from train import saved
-from train.build import HISTORY, PLOT, Yard, alone, is_done, lacking_libraries, logging, unfinished
+from train import build, saved
+from train.anyrecipe import is_encoders
+from train.build import HISTORY, PLOT, Yard, alone, is_done, lacking_libraries, logging, noting, unfinished
 from train.encoder import ensemble
 from train.encoder.data import task_of
 from train.encoder.recipe import EncoderRecipe, load
 from train.notary import Built
+from train.recipe import load as load_model
 from train.steady import patient_threads
 
 
@@ -67,6 +70,8 @@ def _base(recipe: EncoderRecipe, yard: Yard) -> Built | None:
     if text is None:
         return None
     kind, _, given = text.partition("/")
+    if kind == "recipe" and not is_encoders(recipe.file(given)):
+        return _language_model(recipe, given, yard)
     if kind == "recipe":
         made = built(load(recipe.file(given)), yard, resume=True)
         if ensemble.is_done(made.folder):
@@ -76,6 +81,15 @@ def _base(recipe: EncoderRecipe, yard: Yard) -> Built | None:
     near = recipe.file(given)
     folder = near.resolve() if near.is_dir() else locate(given, text)
     return Built(folder=folder, named=text, sha256=checkpoint.fingerprint(folder), spec=f"hf/{folder}")
+
+
+def _language_model(recipe: EncoderRecipe, given: str, yard: Yard) -> Built:
+    """The checkpoint of a recipe that makes a language model. Raises InputError where it makes an adapter."""
+    made = build.built(load_model(recipe.file(given)), yard, resume=True)
+    if checkpoint_files.is_adapter(made.folder):
+        what = f"base: {given!r} is itself an adapter; name the recipe of a whole model"
+        raise InputError([Problem(path=str(recipe.path), what=what)])
+    return made
 
 
 def _sound(place: Path) -> None:
@@ -124,6 +138,7 @@ def _train(recipe: EncoderRecipe, base: Built | None, place: Path, yard: Yard, t
     """Train in the folder `place`; predictions, history and plot are written, and last the manifest."""
     patient_threads()
     from train.arguments import setting
+    from train.clock import load_libraries, timed
     from train.encoder.loop import Work, train
     from train.encoder.notary import EncoderNotary
     from train.plot import plot
@@ -139,6 +154,7 @@ def _train(recipe: EncoderRecipe, base: Built | None, place: Path, yard: Yard, t
         yard.say(f"{name}: {line}")
     notary = EncoderNotary(recipe=recipe, base=base, run=run, task=task, place=place)
     notary.begin()
+    load_libraries(keys.kind)
     work = Work(
         keys=keys,
         task=task,
@@ -151,8 +167,8 @@ def _train(recipe: EncoderRecipe, base: Built | None, place: Path, yard: Yard, t
         say=yard.say,
     )
     try:
-        with logging(place / "logs"):
-            stand, history, truncated = train(work)
+        with logging(place / "logs"), timed(place, run.device, goes_on=resume is not None) as mark:
+            stand, history, truncated = train(replace(work, finish=noting(mark, notary.finish)))
         history.write(place / HISTORY)
         plot(history.rows, f"{name}, {stand.steps} of {stand.planned} steps", stand.weights_step, place / PLOT)
         saved.settle(place)

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from harness.models.encoder.form import Pool
 from harness.tasks.keys import SplitKeys, TaskKeys
-from train.keys import Count, Keys, Logger, Made, Name, SaveKeys, TrainingKeys
+from train.keys import Count, Keys, Logger, LoraKeys, Made, Name, SaveKeys, TrainingKeys
 
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -128,9 +128,10 @@ class StopKeys(Keys):
 class EncoderKeys(Keys):
     """An encoder with heads, trained on a classification task.
 
-    `base` is hf/<folder or hub id> or recipe/<an encoder's recipe>; `fresh` makes one instead. With `seeds` it is
-    trained once for each, and where `split` has folds but names none, once for each fold: an ensemble. `losses` are
-    those of single heads, `loss` of all others.
+    `base` is hf/<folder or hub id> or recipe/<the recipe of a whole model>; `fresh` makes one instead. With `lora` the
+    base stands still and an adapter is trained with the heads. The base is a language model where `head.pooling` is
+    last, or not cls and `lora` is given. With `seeds` it is trained once for each, and where `split` has folds but
+    names none, once for each fold: an ensemble. `losses` are those of single heads, `loss` of all others.
     """
 
     kind: Literal["encoder"]
@@ -141,6 +142,7 @@ class EncoderKeys(Keys):
     split: SplitKeys = SplitKeys()
     base: Made | None = None
     fresh: FreshKeys | None = None
+    lora: LoraKeys | None = None
     head: HeadKeys = HeadKeys()
     loss: LossKeys = LossKeys()
     losses: dict[str, LossKeys] = Field(default_factory=dict)
@@ -161,6 +163,8 @@ class EncoderKeys(Keys):
     def _fits(self) -> EncoderKeys:
         if (self.base is None) == (self.fresh is None):
             raise ValueError("give either 'base' (an encoder) or 'fresh' (the shape of a new one)")
+        if self.lora is not None and self.base is None:
+            raise ValueError("'lora' adapts a base; leave it out, or give 'base'")
         if self.training.packing:
             raise ValueError("an encoder reads one item a row; leave out 'packing'")
         if self.oversample and self.training.group_by_length:
@@ -170,6 +174,11 @@ class EncoderKeys(Keys):
         if self.early_stopping and self.save.every and self.save.every != self.look.every:
             raise ValueError("with 'early_stopping' every look is saved; give 'save.every' and 'look.every' alike")
         return self
+
+    @property
+    def causal(self) -> bool:
+        """Whether the base may be a language model."""
+        return self.lora is not None or self.head.pooling == "last"
 
     @property
     def weighs(self) -> bool:

@@ -134,15 +134,18 @@ def _ready(work: Work) -> Ready:
 def _opened(work: Work, form: Form) -> tuple[Any, Any]:
     """The model and tokenizer that training starts from, and a line on what of the base is left out."""
     from harness.models.encoder.folder import based
+    from train.encoder.adapter import adapt
     from train.encoder.fresh import fresh
 
     if work.keys.fresh is not None:
         return fresh(work.keys.fresh, form, work.task.train)
     assert work.base is not None
-    model, tokenizer, dropped = based(work.base, form)
+    model, tokenizer, dropped = based(work.base, form, causal=work.keys.causal)
     if dropped:
         more = f" and {len(dropped) - 3} more" if len(dropped) > 3 else ""
         work.say(f"{work.keys.name}: the base's own head is left out ({', '.join(dropped[:3])}{more})")
+    if work.keys.lora is not None:
+        adapt(model, work.keys.lora)
     return model, tokenizer
 
 

@@ -89,6 +89,8 @@ def _without_places(recipe: EncoderRecipe) -> dict[str, Any]:
     """What a recipe says, without where files lie (their contents are hashed) and what changes no weight."""
     resolved = recipe.resolved()
     resolved.pop("log")
+    if resolved["lora"] is None:
+        resolved.pop("lora")
     if resolved["early_stopping"] is None:
         resolved.pop("save")
     for where, _ in recipe.keys.task.paths():

@@ -34,6 +34,7 @@ def shown(keys: EncoderKeys, task: Task, own: Sequence[str]) -> dict[str, str]:
         "looked at every": f"{planned.look:,} steps" if task.validation else "never: there are no validation items",
         "saved every": f"{planned.save:,} steps",
         "starts from": keys.base or "a new encoder",
+        **({"adapter": f"LoRA, rank {keys.lora.rank}, alpha {keys.lora.alpha}"} if keys.lora else {}),
         "device": f"{run.device}, {run.precision}",
         "learning rate": f"{given.learning_rate:g}, {given.schedule}, warm-up {warmup:g}",
     }

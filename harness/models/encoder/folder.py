@@ -2,10 +2,11 @@
 
     config.json, model.safetensors, tokenizer files    the encoder alone, as transformers' AutoModel reads and writes it
     heads.json, heads.safetensors                      pooling and heads (`form`), and their weights
+    lora.safetensors                                   where LoRA was trained: the adapter, which is in the encoder too
 
 Every file is safetensors or JSON. AutoModelForSequenceClassification opens the folder too, but knows no such heads: it
-draws new ones. Refuses bases that are no encoders, and weights that are missing, unexpected or of another shape, by
-name.
+draws new ones. A language model may stand in the encoder's place where heads are meant to read from left to right.
+Refuses other bases that are no encoders, and weights that are missing, unexpected or of another shape, by name.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 from harness.checkpoints.files import damage, is_adapter, require_weights
 from harness.errors import InputError, Problem
-from harness.models.encoder.form import FILE, WEIGHTS, Form, read, write
+from harness.models.encoder.form import FILE, WEIGHTS, Form, Pool, read, write
 from harness.models.weights import Device
 
 DROPPED = (
@@ -45,8 +46,13 @@ def save(model: Any, tokenizer: Any, into: Path) -> None:
     """Write a model (`network.EncoderClassifier`) and its tokenizer. Raises OSError where that fails."""
     from safetensors.torch import save_file
 
+    from harness.models.encoder import lora
+
     into.mkdir(parents=True, exist_ok=True)
-    model.encoder.save_pretrained(str(into))
+    adapter = lora.own_weights(model.encoder)
+    model.encoder.save_pretrained(str(into), **({"state_dict": lora.merged(model.encoder)} if adapter else {}))
+    if adapter:
+        save_file({name: weight.detach().cpu().contiguous() for name, weight in adapter.items()}, into / lora.FILE)
     save_file({name: weight.detach().cpu().contiguous() for name, weight in model.above().items()}, into / WEIGHTS)
     write(into, model.form)
     tokenizer.save_pretrained(str(into))
@@ -57,18 +63,19 @@ def load(folder: Path, device: Device) -> tuple[Any, Any]:
     import torch
 
     form = read(folder)
-    model, tokenizer, dropped = based(folder, form, getattr(torch, device.dtype))
+    model, tokenizer, dropped = based(folder, form, getattr(torch, device.dtype), causal=True)
     if dropped:
         raise InputError(f"{folder}: its weights do not fit the model (unexpected: {', '.join(dropped[:5])})")
     put_on(model, folder)
     return model.to(device.name, getattr(torch, device.dtype)).eval(), tokenizer
 
 
-def based(base: Path, form: Form, dtype: Any = None) -> tuple[Any, Any, tuple[str, ...]]:
+def based(base: Path, form: Form, dtype: Any = None, *, causal: bool = False) -> tuple[Any, Any, tuple[str, ...]]:
     """A base encoder under new heads, its tokenizer, and the keys of the base that are left out, all in float32.
 
-    The heads are drawn from torch's generator. Raises InputError where the base is no encoder, where it cannot be
-    opened, or where its weights are not exactly the encoder's.
+    With `causal` the base may be a language model, unless its first token is to stand for the text. The heads are
+    drawn from torch's generator. Raises InputError where the base is no encoder, where it cannot be opened, or where
+    its weights are not exactly the encoder's.
     """
     import torch
 
@@ -77,7 +84,7 @@ def based(base: Path, form: Form, dtype: Any = None) -> tuple[Any, Any, tuple[st
     problems = _openable(base)
     if problems:
         raise InputError(problems)
-    encoder, tokenizer, report = _opened(base, dtype or torch.float32)
+    encoder, tokenizer, report = _opened(base, dtype or torch.float32, form.pooling if causal else None)
     dropped = _whole(base, report)
     _fits(base, form, encoder)
     return EncoderClassifier(encoder, form), tokenizer, dropped
@@ -110,12 +117,27 @@ def put_on(model: Any, folder: Path) -> None:
 
 
 def put_back(model: Any, folder: Path) -> None:
-    """Put all weights that `save` wrote into a folder on a model of the same form. Raises InputError elsewhere."""
+    """Put all weights that `save` wrote into a folder on a model of the same form. Raises InputError elsewhere.
+
+    Of an encoder that carries an adapter, the adapter's: what lies below it has stood still.
+    """
     from safetensors.torch import load_file
 
-    stored: dict[str, Any] = {}
+    from harness.models.encoder import lora
+
+    adapter = lora.own_weights(model.encoder)
+    if adapter:
+        stored = load_file(folder / lora.FILE) if (folder / lora.FILE).is_file() else {}
+        if {name: weight.shape for name, weight in stored.items()} != {
+            name: weight.shape for name, weight in adapter.items()
+        }:
+            raise InputError([Problem(path=str(folder), what="holds no such adapter's weights; delete this folder")])
+        model.encoder.load_state_dict(stored, strict=False)
+        put_on(model, folder)
+        return
+    stored = {}
     for file in sorted(folder.glob("*.safetensors")):
-        if file.name != WEIGHTS:
+        if file.name not in (WEIGHTS, lora.FILE):
             stored |= load_file(file)
     own = model.encoder.state_dict()
     tied = own.keys() - stored.keys()
@@ -132,8 +154,11 @@ def _openable(base: Path) -> list[Problem]:
     return damage(base)
 
 
-def _opened(base: Path, dtype: Any) -> tuple[Any, Any, Any]:
-    """The encoder alone, its tokenizer, and what transformers says of the keys."""
+def _opened(base: Path, dtype: Any, causal: Pool | None) -> tuple[Any, Any, Any]:
+    """The encoder alone, its tokenizer, and what transformers says of the keys.
+
+    `causal` is the pooling on a language model, None where there may be none.
+    """
     import transformers
 
     transformers.utils.logging.set_verbosity_error()
@@ -141,7 +166,7 @@ def _opened(base: Path, dtype: Any) -> tuple[Any, Any, Any]:
     warnings.simplefilter("ignore")
     try:
         config = transformers.AutoConfig.from_pretrained(str(base), trust_remote_code=False)
-        family = _family(config)
+        family = _family(config, causal)
         tokenizer = transformers.AutoTokenizer.from_pretrained(str(base), padding_side="right", trust_remote_code=False)
         pooler = "add_pooling_layer" in inspect.signature(family.__init__).parameters
         encoder, report = transformers.AutoModel.from_pretrained(
@@ -158,20 +183,31 @@ def _opened(base: Path, dtype: Any) -> tuple[Any, Any, Any]:
     # A foreign config or tokenizer makes the libraries raise anything, bare Exception included.
     except Exception as error:
         raise InputError(f"{base}: cannot be loaded: {_reason(error)}") from None
+    if tokenizer.pad_token_id is None and causal is not None:
+        tokenizer.pad_token = tokenizer.eos_token
     if tokenizer.pad_token_id is None:
         raise InputError(f"{base}: its tokenizer has no padding token, so it is no encoder's; give an encoder")
     return encoder, tokenizer, report
 
 
-def _family(config: Any) -> Any:
-    """The model class of a config. Raises InputError where it is a language model that reads from left to right."""
+def _family(config: Any, causal: Pool | None) -> Any:
+    """The model class of a config. Raises InputError where it is a language model that has no place here."""
     from transformers.models.auto import modeling_auto as known
 
     masked = known.MODEL_FOR_MASKED_LM_MAPPING_NAMES
-    causal = known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    writing = known.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     name = config.model_type
-    if getattr(config, "is_encoder_decoder", False) or (name in causal and name not in masked):
-        raise InputError(f"a {name} model is no encoder; give one such as BERT, DistilBERT or RoBERTa")
+    writes = name in writing and name not in masked
+    if getattr(config, "is_encoder_decoder", False) or (writes and causal is None):
+        raise InputError(
+            f"a {name} model is no encoder; give one such as BERT, DistilBERT or RoBERTa, or have the last token of a "
+            "language model read (head.pooling: last, with or without lora)"
+        )
+    if writes and causal == "cls":
+        raise InputError(
+            f"a {name} model reads from left to right, so that its first token knows nothing of the text; set "
+            "head.pooling to last"
+        )
     return known.MODEL_MAPPING[type(config)]
 
 

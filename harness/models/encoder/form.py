@@ -16,7 +16,7 @@ from harness.errors import InputError, Problem
 
 FILE, WEIGHTS = HEADS, "heads.safetensors"
 FORMAT = 1
-Pool = Literal["cls", "mean", "last4_mean", "attention"]
+Pool = Literal["cls", "mean", "last4_mean", "attention", "last"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

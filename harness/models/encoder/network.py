@@ -44,7 +44,10 @@ class EncoderClassifier(nn.Module):
             Head(width, form.outputs(head), depth=form.depth, width=form.width, dropout=form.dropout)
             for head in form.heads
         )
-        self._takes_types = "token_type_ids" in inspect.signature(encoder.forward).parameters
+        takes = inspect.signature(encoder.forward).parameters
+        self._takes_types = "token_type_ids" in takes
+        # A language model would keep every layer's keys and values for a next token that never comes.
+        self._always = {"use_cache": False} if "use_cache" in takes else {}
 
     @property
     def config(self) -> Any:
@@ -73,7 +76,7 @@ class EncoderClassifier(nn.Module):
         return (self.heads[0](pooled).reshape(rows, options),)
 
     def _pooled(self, ids: Tensor, mask: Tensor, types: Tensor | None) -> Tensor:
-        more = {"token_type_ids": types} if self._takes_types and types is not None else {}
+        more = {**self._always, **({"token_type_ids": types} if self._takes_types and types is not None else {})}
         told = self.encoder(input_ids=ids, attention_mask=mask, output_hidden_states=self.pooling.needs_layers, **more)
         layers = told.hidden_states[1:] if self.pooling.needs_layers else ()
         pooled: Tensor = self.pooling(told.last_hidden_state, mask, layers)

@@ -21,6 +21,12 @@ def first(states: Tensor) -> Tensor:
     return states[:, 0]
 
 
+def last(states: Tensor, mask: Tensor) -> Tensor:
+    """The last token's state of rows that are padded on the right, as it stands."""
+    at = mask.long().sum(dim=1).clamp_min(1) - 1
+    return states[torch.arange(len(states), device=states.device), at]
+
+
 def mean(states: Tensor, mask: Tensor) -> Tensor:
     """The mean over tokens; a row without any is zero."""
     kept = mask.unsqueeze(-1).float()
@@ -51,7 +57,7 @@ class Attention(nn.Module):
 
 
 class Pooling(nn.Module):
-    """One of the four ways by name."""
+    """One of the ways by name."""
 
     def __init__(self, kind: Pool, width: int) -> None:
         super().__init__()
@@ -70,4 +76,6 @@ class Pooling(nn.Module):
             return pooled
         if self.kind == "last4_mean":
             return last_layers_mean(layers, mask)
+        if self.kind == "last":
+            return last(states, mask)
         return mean(states, mask) if self.kind == "mean" else first(states)

@@ -92,9 +92,15 @@ def _tokens(
 
 
 def _call(tokenizer: Any, parts: Sequence[Parts], **more: Any) -> Any:
-    firsts, seconds = [part[0] for part in parts], [part[1] for part in parts if len(part) > 1]
+    # Language models' tokenizers put no mark between the two of a pair; there the second begins on a line of its own.
+    between = "" if _marks(tokenizer, pair=True) > _marks(tokenizer, pair=False) else "\n"
+    firsts, seconds = [part[0] for part in parts], [between + part[1] for part in parts if len(part) > 1]
     pairs = [seconds] if seconds else []
     return tokenizer(firsts, *pairs, padding=False, return_attention_mask=False, verbose=False, **more)
+
+
+def _marks(tokenizer: Any, *, pair: bool) -> int:
+    return int(tokenizer.num_special_tokens_to_add(pair=pair))
 
 
 def batches(rows: Sequence[Row], tokens: int, most: int) -> Iterator[list[int]]:

@@ -8,6 +8,8 @@ import pytest
 
 from harness.errors import InputError
 from harness.matrix.suite import from_json, load
+from harness.matrix.written import encoder_recipe
+from tests.published import write_lines
 
 TASK = {"files": "items.jsonl", "text": "text", "label": "label"}
 SUITE = {
@@ -28,6 +30,8 @@ SUITE = {
 def written(tmp_path, **changes):
     path = tmp_path / "suite.yaml"
     path.write_text(json.dumps({**SUITE, **changes}))
+    rows = [{"text": f"text {place}", "label": "xy"[place % 2]} for place in range(24)]
+    write_lines(tmp_path / "items.jsonl", rows)
     return path
 
 
@@ -90,3 +94,19 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path, changes, said):
 def test_a_variant_that_is_not_there_names_those_that_are(tmp_path):
     with pytest.raises(InputError, match="there is no variant 'slow'; its variants: quick"):
         load(written(tmp_path), "slow")
+
+
+def test_a_head_on_a_language_model_is_a_recipe_of_kind_encoder_and_asks_nothing_in_words(tmp_path):
+    modes = {"lora-head": {"recipe": {"lora": {"rank": 4}, "training": {"epochs": 2}}}}
+    plain = {"exclude": [], "cells": [], "variants": {}}
+    suite = load(written(tmp_path, modes=modes, **plain))
+    assert [str(cell) for cell in suite.cells()] == [
+        f"{model} · {task} · lora-head" for task in ("one", "two") for model in ("big", "api")
+    ]
+    (tmp_path / "items.jsonl").write_text("")
+    own = cell(suite, "big__two__lora-head")
+    assert suite.settings(own).method == {}
+    recipe = encoder_recipe(suite, own)
+    assert (recipe["kind"], recipe["base"], recipe["head"]) == ("encoder", "hf/big", {"pooling": "last"})
+    assert recipe["lora"] == {"rank": 4, "alpha": 32}
+    assert (recipe["task"]["text"], recipe["training"]) == (["text"], {"epochs": 2})

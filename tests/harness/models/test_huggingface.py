@@ -165,6 +165,7 @@ def test_a_conversation_that_no_longer_fits_ends_alone_with_what_was_answered(ba
     assert {name: found[name].texts for name in "ac"} == {name: alone[name, 0] for name in "ac"}
     cut = found["b"]
     assert (cut.finish, len(cut.texts), cut.texts[0]) == ("error", 1, found["a"].texts[0])
+    assert cut.details.get("cut_off", False) == (found["a"].finish == "length")
     size = cut.details["too_long"]
     assert (size["turn"], size["max_tokens"], size["room"]) == (2, 12, 256)
     assert cut.details["error"] == f"turn 2: {size['tokens']} tokens and max_tokens 12 do not fit the model's 256"

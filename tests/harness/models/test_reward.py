@@ -121,3 +121,44 @@ def test_a_run_with_two_outputs_asks_nobody(tmp_path):
     assert done.code == 2
     assert "a reward model has one output, this one has 2; give another" in " ".join(done.err.split())
     assert not (tmp_path / "run").exists()
+
+
+def test_a_template_that_refuses_a_conversation_is_said(tmp_path):
+    from transformers import AutoTokenizer
+
+    refusing = reward(tmp_path / "refusing")
+    tokenizer = AutoTokenizer.from_pretrained(refusing)
+    tokenizer.chat_template = tokenizer.chat_template + "{{ raise_exception('System role not supported') }}"
+    tokenizer.save_pretrained(refusing)
+    with pytest.raises(
+        InputError, match=r"refuses a conversation: System role not supported; leave out what it cannot"
+    ):
+        score_all(scorer(refusing))
+
+
+def test_a_model_without_a_template_reads_the_texts_as_they_are(tmp_path):
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    plain = reward(tmp_path / "plain")
+    tokenizer = AutoTokenizer.from_pretrained(plain)
+    tokenizer.chat_template = None
+    tokenizer.save_pretrained(plain)
+    (plain / "chat_template.jinja").unlink(missing_ok=True)
+    model = AutoModelForSequenceClassification.from_pretrained(plain).eval()
+    with torch.inference_mode():
+        texts = [f"name a dish\n{answer}" for answer in ANSWERS]
+        expected = [float(model(**tokenizer(text, return_tensors="pt")).logits[0, 0]) for text in texts]
+    assert score_all(scorer(plain)) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(("tokens", "sizes"), [(100, [3, 7, 2]), (40, [1, 1, 1, 2, 3, 4]), (10, [1] * 12)])
+def test_answers_of_like_length_are_read_together(tokens, sizes):
+    from harness.models.reward import _batches
+
+    lengths = [7, 30, 8, 12, 31, 13, 10, 33, 12, 9, 11, 14]
+    found = _batches([(str(place), [0] * length) for place, length in enumerate(lengths)], tokens)
+    assert [len(batch) for batch in found] == sizes
+    flat = [len(ids) for batch in found for _, ids in batch]
+    assert flat == sorted(lengths, reverse=True)
+    assert all(len(batch) * len(batch[0][1]) <= tokens for batch in found if len(batch) > 1)

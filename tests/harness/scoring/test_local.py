@@ -162,6 +162,10 @@ def test_a_conversation_that_no_longer_fits_is_a_named_state_of_that_prompt_alon
     code, found, err = kitchen(path, "run", reward, "rubric", candidate=f"hf/{models['new']}")
     assert (code, found["complete"], "error" in err) == (0, True, False)
     responses = {row["id"]: row for row in lines(tmp_path / "run/responses.jsonl")}
+    endless = sum(row["finish"] == "length" or row.get("cut_off", False) for row in responses.values())
+    assert (
+        f"candidate: {endless} of 3 conversations were cut off at max_tokens and graded as they are" in found["notes"]
+    )
     cut = responses["p01"]
     assert (cut["finish"], len(cut["responses"]), cut["too_long"]["turn"]) == ("error", 1, 2)
     assert cut["error"] == (f"turn 2: {cut['too_long']['tokens']} tokens and max_tokens 20 do not fit the model's 256")
@@ -247,6 +251,13 @@ def test_a_reward_head_of_another_shape_is_said_before_anything_is_asked(models,
     path = suite(tmp_path, 2, more=SHORT)
     with pytest.raises(InputError, match="a reward model has one output, this one has 2; give another"):
         kitchen(path, "run", f"reward/{models['two']}", candidate=f"hf/{models['new']}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_language_model_in_place_of_a_reward_model_is_said_before_anything_is_asked(models, kitchen, tmp_path):
+    path = suite(tmp_path, 2, more=SHORT)
+    with pytest.raises(InputError, match=r"holds no reward head \(missing: score\.weight\): it is a language model"):
+        kitchen(path, "run", f"reward/{models['new']}", candidate=f"hf/{models['new']}")
     assert not (tmp_path / "run").exists()
 
 

@@ -9,6 +9,8 @@ pytest.importorskip("torch")
 import numpy as np
 
 from harness import checkpoint
+from harness.checkpoints import spent
+from harness.classify.written import training_of
 from harness.errors import InputError
 from harness.models.encoder.asking import predict
 from harness.models.weights import Device
@@ -136,3 +138,18 @@ def test_data_that_changed_are_another_checkpoint(tmp_path, bert):
     moved = recipe(tmp_path / "elsewhere", bert, **GIVEN_UP)
     assert train(moved).name in {each.name for each in (tmp_path / "made").iterdir()}
     assert only(tmp_path / "elsewhere" / "made")
+
+
+def test_the_time_of_a_training_is_that_of_all_its_sessions(tmp_path, bert):
+    path = recipe(tmp_path, bert, save={"every": 3}, look={"every": 3}, **GIVEN_UP)
+    first = spent.read(interrupted(path, 4))
+    folder = train(path, resume=True)
+    both = spent.read(folder)
+    assert (first.sessions, both.sessions) == (1, 2)
+    assert both.seconds > first.seconds > 0
+    told = training_of(folder)
+    assert (told["seconds"], told["sessions"]) == (both.seconds, 2)
+    before = checkpoint.fingerprint(folder)
+    (folder / "time.json").unlink()
+    assert checkpoint.fingerprint(folder) == before
+    assert checkpoint.verify(folder) == []

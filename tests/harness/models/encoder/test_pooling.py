@@ -6,15 +6,19 @@ pytest.importorskip("torch")
 
 import torch
 
-from harness.models.encoder.pooling import Attention, Pooling, first, last_layers_mean, mean
+from harness.models.encoder.pooling import Attention, Pooling, first, last, last_layers_mean, mean
 
 STATES = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [9.0, 9.0]], [[5.0, 0.0], [1.0, 1.0], [0.0, 2.0]]])
 MASK = torch.tensor([[1, 1, 0], [1, 1, 1]])
-KINDS = ["cls", "mean", "last4_mean", "attention"]
+KINDS = ["cls", "mean", "last4_mean", "attention", "last"]
 
 
 def test_the_first_state_is_taken_as_it_stands():
     assert first(STATES).tolist() == [[1.0, 2.0], [5.0, 0.0]]
+
+
+def test_the_last_state_is_that_of_the_last_token_not_of_the_padding():
+    assert last(STATES, MASK).tolist() == [[3.0, 4.0], [0.0, 2.0]]
 
 
 def test_the_mean_is_over_tokens_alone():
