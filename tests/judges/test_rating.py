@@ -211,6 +211,6 @@ def test_a_number_counts_exactly_where_it_is_on_the_scale(value):
     ids=lambda reply: f"{reply[:12]!r}",
 )
 def test_hostile_replies_cost_no_more_than_honest_ones(reply):
-    started = time.perf_counter()
+    started = time.process_time()
     assert parse.rating(reply) is None
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
