@@ -26,7 +26,7 @@ def verb(path: Path, *, as_json: bool) -> int:
     manifest = checkpoint.read(path)
     took = spent.read(path)
     if as_json:
-        value = {"path": str(path), **checkpoint.as_json(manifest), "time": took.as_json() if took else None}
+        value = {"path": str(path), **checkpoint.as_json(manifest), **({"time": took.as_json()} if took else {})}
         sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
     else:
         sys.stdout.write(page(path, manifest, took=took) + "\n")

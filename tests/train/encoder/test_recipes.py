@@ -81,7 +81,7 @@ def test_the_bundled_items_are_those_that_are_made(name):
         ({"early_stopping": {"metric": "loss", "patience": 2}, "save": {"every": 3}}, "every look is saved"),
         ({"loss": {"smoothing": 1.0}}, "loss.smoothing: input should be less than 1, found 1.0"),
         ({"loss": {"gamma": -1}}, "loss.gamma: input should be greater than or equal to 0, found -1"),
-        ({"head": {"pooling": "max"}}, "head.pooling: input should be 'cls', 'mean', 'last4_mean', 'attention' or 'last'"),
+        ({"head": {"pooling": "max"}}, "input should be 'cls', 'mean', 'last4_mean', 'attention' or 'last'"),
         ({"rdrop": {"alfa": 1}}, "unknown key 'rdrop.alfa'"),
         ({"lora": {"rank": 2, "alpha": 4}}, "'lora' adapts a base; leave it out"),
         ({"fresh": {"heads": 5}}, "'hidden_size' must be a multiple of 'heads'"),
