@@ -239,6 +239,7 @@ def _reason(goal: Goal, readings: Sequence[Reading], outcomes: Sequence[Outcome]
         return f"the whole interval{named} lies on the wrong side{rule}"
     lacking = [own for own in who if own.ci is None]
     if lacking:
+        named = f" of {' and of '.join(one_line(own.by) for own in lacking if own.by is not None)}" if several else ""
         return f"there is no interval{named}: {lacking[0].reason or 'none can be estimated'}{rule}"
     return f"the interval{named} holds {goal.target:g}{rule}"
 

@@ -217,7 +217,12 @@ def load(path: Path, *, files: bool = False) -> Suite:
         raise InputError([Problem(path=str(path), line=line_of(["kind"]), what=what)])
     model = KEYS[kind] if isinstance(kind, str) and kind in KEYS else PairwiseKeys
     try:
-        keys = model.model_validate(values)
+        if kind in KINDS:
+            keys = model.model_validate(values)
+        else:
+            problems.append(_no_kind(kind, path, line_of))
+            shared = {key: value for key, value in values.items() if key in SuiteKeys.model_fields}
+            SuiteKeys.model_validate({"prompts": [], **shared, "kind": "pairwise", "goal": None})
     except ValidationError as error:
         problems += problems_of(error, str(path), line_of, known=tuple(model.model_fields))
     if kind == "perplexity":
@@ -228,6 +233,11 @@ def load(path: Path, *, files: bool = False) -> Suite:
     if problems or keys is None:
         raise InputError(problems)
     return _suite(keys, prompts, path.resolve().parent)
+
+
+def _no_kind(given: Any, path: Path, line_of: LineOf) -> Problem:
+    known = f"{', '.join(map(repr, KINDS[:-1]))} or {KINDS[-1]!r}"
+    return Problem(path=str(path), line=line_of(["kind"]), what=f"kind: input should be {known}, found {given!r}")
 
 
 def suite_of(values: Mapping[str, Any], prompts: Sequence[Prompt], *, folder: Path) -> Suite:

@@ -13,13 +13,14 @@ from harness.perplexity import documents
 from harness.records import JudgmentRecord, PredictionRecord, PromptRecord, gather, kind_of, read_lines
 from harness.yamlfile import load_yaml
 
+TABLES = (".csv", ".parquet")
 RECIPE_KINDS = ("pretrain", "sft", "dpo", "reward", "encoder")
 
 
 def problems_in(
     path: Path, check_recipe: Callable[[Path], Any], say: Callable[[str], None] = lambda text: None
 ) -> list[Problem]:
-    """Every problem of a suite, a recipe (checked by `check_recipe`) or a JSONL file; `say` hears what is not checked."""
+    """Every problem of a suite, a recipe (by `check_recipe`) or a JSONL file; `say` hears what is not checked."""
     try:
         if path.suffix in (".yaml", ".yml"):
             kind = load_yaml(path)[0].get("kind")
@@ -35,6 +36,9 @@ def problems_in(
 
                 return of_matrix.problems_in(path, check_recipe, say)
             return _suite(path)
+        if path.suffix in TABLES and path.is_file():
+            what = "is a table, which is checked by the suite that reads it; give that suite"
+            return [Problem(path=str(path), what=what)]
         return _jsonl(path)
     except InputError as error:
         return [p if isinstance(p, Problem) else Problem(path=str(path), what=p) for p in error.problems]

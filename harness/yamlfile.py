@@ -56,9 +56,17 @@ def load_yaml(path: Path) -> tuple[dict[str, Any], LineOf]:
         detail = getattr(error, "problem", None) or str(error)
         line = mark.line + 1 if mark is not None else None
         raise InputError([Problem(path=str(path), line=line, what=f"is not YAML: {detail}; mend the line")]) from None
+    except ValueError as error:
+        # A date that no calendar has.
+        raise InputError([Problem(path=str(path), what=f"is not YAML: {error}; put such values in quotes")]) from None
     if not isinstance(root, yaml.MappingNode) or not isinstance(values, dict):
         raise InputError([Problem(path=str(path), line=1, what="holds no `key: value` lines; write a YAML mapping")])
-    repeated = [Problem(path=str(path), line=line, what=what) for line, what in _repeated_keys(root)]
+    try:
+        repeated = [Problem(path=str(path), line=line, what=what) for line, what in _repeated_keys(root)]
+    except RecursionError:
+        raise InputError(
+            [Problem(path=str(path), what="a part of it holds itself, by '&' and '*'; undo that")]
+        ) from None
     if repeated:
         raise InputError(repeated)
     return values, lambda location: _line(root, location)

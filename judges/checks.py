@@ -149,6 +149,8 @@ def _wrong(check: Any) -> list[str]:
     if not isinstance(check, Mapping):
         return [f"must be an object with a 'kind', found {_shown(check)}"]
     kind = check.get("kind")
+    if kind is None:
+        return [f"lacks its 'kind', found {_shown(check)}; use one of: {', '.join(KINDS)}"]
     if not isinstance(kind, str) or kind not in KINDS:
         return [f"unknown kind {_shown(kind)}; use one of: {', '.join(KINDS)}"]
     known = ("kind", "name", *KINDS[kind].keys)

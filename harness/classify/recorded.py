@@ -47,6 +47,8 @@ def load(path: Path, items: Sequence[Item], head: str, labels: Sequence[str]) ->
     problems = []
     if missing:
         what = f"lacks {plural(len(missing), 'item')} of {len(items):,}: {listed(missing, 5)}; give predictions for all"
+        if len(missing) == len(items) and by_id:
+            what += f" (its ids are {listed(list(by_id), 3)}: `id: COLUMN` of the task says where items have theirs)"
         problems.append(Problem(path=str(path), what=what))
     for item in items:
         found = by_id.get(item.id)

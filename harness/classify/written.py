@@ -64,7 +64,8 @@ def took(made: Classified, training: Mapping[str, Any] | None) -> Iterator[str]:
     timing = made.found.timing
     if timing.get("items_per_s"):
         items, seconds = plural(int(timing["items"]), "item"), float(timing["seconds"])
-        yield f"together {timing['items_per_s']:,.3g} items a second ({items} in {seconds:,.3g} s)"
+        rate = timing["items_per_s"]
+        yield f"together {rate:{',.0f' if rate >= 100 else '.3g'}} items a second ({items} in {seconds:,.3g} s)"
     memory = timing.get("peak_memory_bytes") or {}
     if memory:
         yield f"at most {listed([f'{storage(own)} ({HOLDERS.get(name, name)})' for name, own in memory.items()])} held"

@@ -14,7 +14,7 @@ from harness.contrast.results import FEWEST_FOR_BOOTSTRAP, Contrast
 from harness.contrast.sides import Pair
 from harness.contrast.written import written_otherwise
 from harness.report.numerals import DASH, listed, p_value, percent, plural, points, span
-from harness.stats.intervals import SMALL
+from harness.stats.intervals import SMALL, TOLERANCE
 
 TESTS = {
     "mcnemar": "exact McNemar test",
@@ -84,7 +84,7 @@ def ends(found: Contrast, ci: tuple[float, float] | None, n: int) -> str:
 
 def _more(found: Contrast) -> str:
     mean = found.difference.mean
-    if not mean:
+    if mean is None or abs(mean) <= TOLERANCE:
         return "no difference"
     return f"{_size(found, mean)} {'more' if mean > 0 else 'less'}"
 
@@ -151,7 +151,8 @@ def _counts(found: Contrast) -> Iterator[str]:
 def _sizes(found: Contrast) -> Iterator[str]:
     if found.effect is not None:
         name = "h" if found.pair.kind == "predictions" else "d"
-        yield f"effect size: Cohen's {name} {found.effect:+.3f}".replace("-", "−")
+        effect = 0.0 if abs(found.effect) <= TOLERANCE else found.effect
+        yield f"effect size: Cohen's {name} {effect:+.3f}".replace("-", "−")
     if found.bca is not None:
         yield f"bootstrap over prompts (BCa) as a cross-check: 95 % {interval(found, found.bca)}"
 

@@ -22,6 +22,7 @@ from harness.report.numerals import listed, plural
 
 Index = NDArray[np.intp]
 Array = NDArray[np.float64]
+SAME = "a gate needs the same prompts on both sides: the same suite, --limit and --seed"
 NOTHING = "no prompt has a usable score on both sides"
 
 
@@ -232,7 +233,7 @@ def _empty(old: Side, new: Side, mixed: Sequence[str], reasons: tuple[str, ...],
 
 def _same_measure(old: Side, new: Side, *, allow_mixed: bool) -> list[str]:
     """What --allow-mixed lets pass. Raises InputError where the two sides do not measure the same prompts alike."""
-    refused = [f"{what}; a gate needs the same prompts on both sides" for what in comparable.other_prompts(old, new)]
+    refused = [f"{what}; {SAME}" for what in comparable.other_prompts(old, new)]
     if not (old.scores and new.scores):
         # Whose judges count makes no difference where there are no scores.
         old, new = (

@@ -24,13 +24,8 @@ def figures(found: Contrast) -> str:
         return f"nothing can be said: {own.reason}"
     if own.ci is None:
         return f"{points(own.mean)} (no interval: {own.reason}; n = {own.n:,})"
-    p = f", p {_p(found.p_adjusted)}" if found.p_adjusted is not None else ""
+    p = f", p {p_value(found.p_adjusted)}" if found.p_adjusted is not None else ""
     return f"{points(own.mean)} ({points(own.ci[0])} to {points(own.ci[1])}; n = {own.n:,}{p})"
-
-
-def _p(value: float) -> str:
-    told = p_value(value)
-    return told if told.startswith("<") else f"= {told}"
 
 
 def answer(question: Question, margin: float) -> Iterator[str]:
@@ -47,16 +42,21 @@ def answer(question: Question, margin: float) -> Iterator[str]:
         return
     told = sorted(question.contrasts, key=lambda each: each.p_adjusted if each.p_adjusted is not None else 2.0)
     if question.name == "size":
-        for each in question.contrasts[:MOST]:
+        shown = question.contrasts[:MOST]
+        for each in shown:
             yield f"{each.a} against {each.b}: {figures(each)}{_decided(each)}"
     elif question.name == "struggle":
         behind = [each for each in told if each.above == "no"]
+        shown = tuple((behind or told)[:MOST])
         if not behind:
-            yield f"nowhere that {plural(len(told), 'comparison')} could show (adjusted p above 0.05 in each)"
-        for each in (behind or told)[:MOST]:
+            count = plural(len(told), "comparison")
+            yield f"nowhere that {count} could show (none is worse with an adjusted p of at most 0.05)"
+        for each in shown:
             yield f"{each.a}: {figures(each)}{_decided(each)}"
-    if len(question.contrasts) > MOST:
-        yield f"{plural(len(question.contrasts) - MOST, 'more comparison')} in summary.json"
+    else:
+        return
+    if len(question.contrasts) > len(shown):
+        yield f"{plural(len(question.contrasts) - len(shown), 'more comparison')} in summary.json"
 
 
 def _decided(each: Contrast) -> str:

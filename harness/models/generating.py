@@ -25,8 +25,9 @@ BATCH_TOKENS = 16384
 # A processor without a thousand lanes gains nothing from reading more at once, and loses its caches.
 CPU_BATCH_TOKENS = 2048
 MOST_ROWS = 64
-# Writing one token at a time, an accelerator is as fast with as many rows as this.
-MOST_ROWS_ACCELERATED = 256
+# Written one token at a time: a step costs little more with as many rows as this.
+WRITTEN_ROWS = 128
+WRITTEN_ROWS_ACCELERATED = 256
 # Fewer rows than these leaving a batch spare less than going on without them costs.
 LEAST_LEAVING = 8
 _DEFAULTS = ("temperature", "top_p", "top_k", "repetition_penalty", "no_repeat_ngram_size", "min_new_tokens")
@@ -61,10 +62,10 @@ def room_of(model: Any) -> int | None:
 
 def most_rows(device: str) -> int:
     """The rows that may be written together on a device."""
-    return MOST_ROWS if device == "cpu" else MOST_ROWS_ACCELERATED
+    return WRITTEN_ROWS if device == "cpu" else WRITTEN_ROWS_ACCELERATED
 
 
-def batches(items: Iterable[Item], row_of: Callable[[Item], Row], most: int = MOST_ROWS) -> Iterator[list[Item]]:
+def batches(items: Iterable[Item], row_of: Callable[[Item], Row], most: int = WRITTEN_ROWS) -> Iterator[list[Item]]:
     """Rows of equal sampling and similar length together, longest first: at most `most` of them, and at most
     `BATCH_TOKENS` tokens with padding.
     """
@@ -144,7 +145,7 @@ class _UnderWay:
         self.ids, self.mask = sequences[chosen], torch.nn.functional.pad(self.mask[chosen], (0, written), value=1)
         self.cache = cache if hands_on(cache, sequences.shape[1] - 1) else None
         # Without a cache to go on with everything is read again: once, not at every leave.
-        self.leaving = self.cache is not None
+        self.leaving = self.leaving and self.cache is not None
         if self.cache is not None:
             self.cache.batch_select_indices(chosen)
 
@@ -202,14 +203,17 @@ class _EnoughEnded:
     """A transformers stopping criterion: so many rows have ended that it pays to go on without them."""
 
     def __init__(self, ends: list[int], rows: int) -> None:
-        self._ends, self._enough = ends, max(LEAST_LEAVING, rows // 4)
+        self._ends: Any = ends
+        self._enough = max(LEAST_LEAVING, rows // 4)
         self._ended: Any = False
 
     def __call__(self, input_ids: Any, scores: Any, **_: Any) -> Any:
         import torch
 
         last = input_ids[:, -1]
-        self._ended = self._ended | torch.isin(last, torch.tensor(self._ends, device=last.device))
+        # On the device from the first step on; nothing here waits for it.
+        self._ends = torch.as_tensor(self._ends, device=last.device)
+        self._ended = self._ended | torch.isin(last, self._ends)
         return (self._ended.sum() >= self._enough).expand(len(last))
 
 

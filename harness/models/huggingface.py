@@ -18,7 +18,7 @@ from harness.errors import InputError, TooLong
 from harness.models import generating
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.contestant import Answer, Done, Finish, Question, conversation, request_of, too_long
-from harness.models.generating import MOST_ROWS, Row, generate, in_halves, most_rows, opened, room_of
+from harness.models.generating import WRITTEN_ROWS, Row, generate, in_halves, most_rows, opened, room_of
 from harness.models.meter import Meter
 from harness.models.sampler import row_seed
 from harness.models.weights import Device, choose_device
@@ -218,7 +218,7 @@ def _row(item: Encoded) -> Row:
     return Row(ids=item[1], sampling=item[0].question.sampling)
 
 
-def batches(encoded: Sequence[Encoded], most: int = MOST_ROWS) -> Iterator[list[Encoded]]:
+def batches(encoded: Sequence[Encoded], most: int = WRITTEN_ROWS) -> Iterator[list[Encoded]]:
     """Conversations of equal sampling and similar length together (see `generating.batches`)."""
     return generating.batches(encoded, _row, most)
 

@@ -28,7 +28,9 @@ def render(report: ScoreReport, *, width: int = WIDTH) -> str:
         listing("where the spread comes from", words.spread(found), width),
         listing("answers alone and in batches", words.alone(found), width),
         listing("what to doubt", words.doubts(found), width),
-        wrap(f"made with {'; '.join(f'{label} {text}' for label, text in report.facts.items())}", width),
+        wrap(f"made with {'; '.join(f'{label} {text}' for label, text in report.facts.items())}", width)
+        if report.facts
+        else "",
     ]
     return "\n\n".join(block for block in blocks if block) + "\n"
 

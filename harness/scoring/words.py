@@ -9,6 +9,7 @@ from harness.report.numerals import listed, one_line, p_value, percent, plural
 from harness.scoring import batching, maps, variance
 from harness.scoring.figures import Delta, Scored
 from harness.scoring.summary import ScoreSummary
+from harness.stats.intervals import TOLERANCE
 from harness.stats.stratified import WholeSet
 
 SMALL = 30
@@ -23,13 +24,18 @@ FEW_A_CATEGORY = 10
 
 
 def number(value: float) -> str:
-    """A grade: two decimals."""
-    return f"{value:.2f}".replace("-", "−")
+    """A grade: two decimals, and up to six where fewer would print as 0 what is not."""
+    digits = 2
+    while digits < 6 and abs(value) > TOLERANCE and not float(f"{value:.{digits}f}"):
+        digits += 1
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−" if float(text) else "")
 
 
 def signed(value: float) -> str:
-    """A difference of grades: two decimals, with its sign."""
-    return f"{value:+.2f}".replace("-", "−")
+    """A difference of grades as `number` has it, with its sign; 0 has none."""
+    text = number(abs(value))
+    return text if not float(text) else f"{'−' if value < 0 else '+'}{text}"
 
 
 def ends(ci: tuple[float, float] | None, reason: str | None, *, sign: bool = False) -> str:
@@ -60,7 +66,8 @@ def _moved(moved: Delta, *, complete: bool) -> str:
     found = moved.difference
     if found.mean is None:
         return f"and nothing stands beside it ({found.reason})"
-    size = f"{number(abs(found.mean))} {'more' if found.mean > 0 else 'less'} than" if found.mean else "the same as"
+    apart = abs(found.mean) > TOLERANCE
+    size = f"{number(abs(found.mean))} {'more' if found.mean > 0 else 'less'} than" if apart else "the same as"
     p = f", permutation p {p_value(moved.p_value)}" if moved.p_value is not None else ""
     said = f"{size} the baseline on {plural(found.n, 'prompt')} ({ends(found.ci, found.reason, sign=True)}{p})"
     if not complete:

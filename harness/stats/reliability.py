@@ -22,6 +22,8 @@ RESAMPLES = 2_000
 # Where items are very many, fewer resamples: they tell as much.
 MOST_DRAWS = 20_000_000
 FEWEST_RESAMPLES = 199
+# Confidences nearer than this to an edge lie on it.
+_LAST_BITS = 1e-12
 # Items by resamples held at a time.
 _CHUNK = 2_000_000
 
@@ -167,8 +169,11 @@ def _chunks(resamples: int, n: int) -> list[tuple[int, int]]:
 
 
 def _places(confidence: Array, edges: Array) -> NDArray[np.intp]:
-    """Every item's bin (low, high]; what lies outside for rounding is in the first or the last."""
-    return np.searchsorted(edges[1:-1], confidence, side="left").astype(np.intp)
+    """Every item's bin (low, high]; what lies outside for rounding is in the first or the last.
+
+    A sum's last bit does not tell two confidences apart: 0.6 of 0.9999999999999999 is the 0.6 that an edge may be.
+    """
+    return np.searchsorted(edges[1:-1] + _LAST_BITS, confidence, side="left").astype(np.intp)
 
 
 def _checked(confidence: Array, right: NDArray[np.bool_]) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from harness.stats.intervals import TOLERANCE
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WholeSet:
@@ -57,8 +59,10 @@ def of_whole(
         return WholeSet(n=n, total=total, mean=mean, reason="one value a category gives no interval")
     squares = {name: float(np.sum((np.asarray(drawn[name]) - means[name]) ** 2)) for name in means}
     pooled = math.fsum(squares.values()) / freedom
-    if not pooled:
-        return WholeSet(n=n, total=total, mean=mean, reason="all values are equal: a spread of 0 is no certainty")
+    # A mean of equal values may miss them by the last bit, which is no spread.
+    if all(float(np.ptp(drawn[name])) <= TOLERANCE for name in means):
+        what = "all values of a category are equal" if len(means) > 1 else "all values are equal"
+        return WholeSet(n=n, total=total, mean=mean, reason=f"{what}: a spread of 0 is no certainty")
     parts = []
     for name in means:
         size, count = sizes[name], len(drawn[name])

@@ -62,6 +62,12 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
     return f"{median(values):.{digits}f} ({min(values):.{digits}f}–{max(values):.{digits}f})"
 
 
+def signed(value: float, digits: int = 3, times: float = 1) -> str:
+    """A difference with its sign, "+0.042" or "−0.042"; what rounds to nothing has a plus."""
+    text = f"{times * value:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else f"+{0:.{digits}f}"
+
+
 @contextmanager
 def server(*arguments: str):
     """A loopback server in a process of its own; yields its address."""

@@ -22,12 +22,12 @@ from harness.stats.classes import ClassFigures, confusion, per_class
 from harness.stats.classpair import ClassDifference, f1_difference
 from harness.stats.multiple import holm
 from tests.bench.carried import data, trained
-from tests.bench.measure import Row, Section
+from tests.bench.measure import Row, Section, signed
 
 SEEDS = (0, 1, 2, 3, 4)
 EPOCHS = 6
 RARE = {"sentiment": "positive", "reason": "Lost Luggage"}
-NONE, OFFSETS = "none", "thresholds: an offset fitted on validation, no other training"
+NONE, OFFSETS = "none", "thresholds: an offset fitted on validation"
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "class weights: inverse frequency, cap 10": {"loss": {"class_weights": "inverse_frequency", "cap": 10.0}},
     "focal loss: γ = 2": {"loss": {"gamma": 2.0}},
@@ -206,7 +206,7 @@ def _figures(records: Sequence[PredictionRecord], label: str) -> ClassFigures:
 
 def _against(held: Held, p: float) -> str:
     up = sum(each > 0 for each in held.by_seed)
-    seeds = f"by seed {min(held.by_seed):+.3f} to {max(held.by_seed):+.3f}, {up} of {len(held.by_seed)} up"
+    seeds = f"by seed {signed(min(held.by_seed))} to {signed(max(held.by_seed))}, {up} of {len(held.by_seed)} up"
     own = f"F1 {held.rare.b or 0.0:.3f}, {_moved(held.rare)}, p {p_value(p)}; {seeds}"
     return f"{own}; macro F1 {_moved(held.macro)}{'; few of them: roughly' if held.rare.unsafe else ''}"
 
@@ -214,7 +214,7 @@ def _against(held: Held, p: float) -> str:
 def _moved(found: ClassDifference) -> str:
     if found.difference is None or found.ci is None:
         return found.reason or "not known"
-    return f"{found.difference:+.3f} (95 % {found.ci[0]:+.3f} to {found.ci[1]:+.3f})"
+    return f"{signed(found.difference)} (95 % {signed(found.ci[0])} to {signed(found.ci[1])})"
 
 
 ALL = (rare,)

@@ -266,3 +266,9 @@ def test_human_labels_beside_judges_are_asked_for_no_goal():
     summary = summarize(rows, (), asked, judges=["j", "human/ann"], complete=True)
     found = with_further(summary, rows, (), goal_of("mean >= 7", "score"))
     assert (found.goal.outcome, [own.by for own in found.goal.readings]) == ("pass", ["j"])
+
+
+def test_only_the_judges_without_an_interval_are_said_to_lack_one():
+    found = met(Goal(metric="mean", relation=">=", target=5.0), readings((4.0, 6.0), None))
+    assert found.outcome == "inconclusive"
+    assert found.reason.startswith("there is no interval of judge/1: n = 1")

@@ -25,6 +25,13 @@ def test_a_suite_with_defaults(tmp_path):
     assert suite.prompts[0].turns == ("x",)
 
 
+def test_an_unknown_kind_offers_every_kind_and_blames_no_key_of_another(tmp_path):
+    assert said(write(tmp_path, "name: s\nkind: scoring\nprompts: p.jsonl\njudge_repeats: 2\ngoal: mean >= 7\n")) == [
+        "s.yaml:2: kind: input should be 'pairwise', 'score', 'perplexity', 'classify' or 'matrix', found 'scoring'"
+    ]
+    assert len(said(write(tmp_path, "name: s\nkind: 3\nprompts: p.jsonl\nrepeats: 0\n"))) == 2
+
+
 def test_inline_prompts(tmp_path):
     suite = suites.load(write(tmp_path, "name: s\nprompts:\n  - {id: 1, prompt: hello}\n"))
     assert [(p.id, p.turns) for p in suite.prompts] == [("1", ("hello",))]
@@ -63,7 +70,10 @@ def test_every_problem_of_a_suite_and_its_prompts_at_once(tmp_path):
             "name: s\nprompts: !!python/object:os.system {}\n",
             "s.yaml:2: is not YAML: could not determine a constructor",
         ),
-        ("name: s\nprompts: p.jsonl\nkind: classify\n", "s.yaml:3: a suite of kind 'classify' has no prompts to answer"),
+        (
+            "name: s\nprompts: p.jsonl\nkind: classify\n",
+            "s.yaml:3: a suite of kind 'classify' has no prompts to answer",
+        ),
         ("name: s\nprompts: p.jsonl\nsampling: {temprature: 1}\n", "s.yaml:3: unknown key 'sampling.temprature'"),
         ("name: s\nprompts: p.jsonl\nseed: x\n", "s.yaml:3: seed: input should be a valid integer"),
         ("name: s\nprompts: []\n", "s.yaml:2: there are no prompts"),

@@ -335,3 +335,11 @@ def test_the_command_says_what_the_function_says(graded, tmp_path):
     assert done.code == 0, done.err
     assert done.out == compare(*graded, "--judge", "openai/judge", "--json").out
     json.loads(done.out, parse_constant=lambda name: pytest.fail(name))
+
+
+def test_the_last_bit_of_a_difference_is_no_difference(tmp_path):
+    a = made.scores(tmp_path / "a.jsonl", [0.2, 0.2, 0.5, 0.5], judge="rubric")
+    b = made.scores(tmp_path / "b.jsonl", [0.3, 0.1, 0.6, 0.4], judge="rubric")
+    said = " ".join(compare(a, b).out.split())
+    assert "no difference (95 % −0.18 to +0.18" in said
+    assert "Cohen's d +0.000" in said

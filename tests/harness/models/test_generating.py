@@ -150,7 +150,7 @@ def test_a_row_that_goes_on_keeps_its_own_draws():
     assert torch.equal(whole(None, scores)[[2, 0]], part(None, scores[:2]))
 
 
-@pytest.mark.parametrize(("device", "most"), [("cpu", 64), ("cuda", 221), ("mps", 221)])
+@pytest.mark.parametrize(("device", "most"), [("cpu", 128), ("cuda", 221), ("mps", 221)])
 def test_an_accelerator_writes_as_many_rows_together_as_tokens_allow(device, most):
     sampling = Sampling(temperature=0.0, max_tokens=48)
     asked = [Row(ids=[0] * 26, sampling=sampling) for _ in range(500)]

@@ -154,3 +154,17 @@ def test_whatever_is_there_can_be_shown_in_80_columns(candidate, data, drawn):
     assert max(map(len, text.splitlines())) <= 80
     assert "nan" not in text.lower().replace("explanan", "")
     json.dumps(found.as_json(), allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "said", "with_sign"),
+    [(0.75, "0.75", "+0.75"), (-0.0042, "−0.004", "−0.004"), (0.0, "0.00", "0.00"), (-1e-17, "0.00", "0.00")],
+)
+def test_what_is_not_0_is_not_printed_as_0_and_0_has_no_sign(value, said, with_sign):
+    assert (words.number(value), words.signed(value)) == (said, with_sign)
+
+
+def test_the_last_bit_of_a_difference_is_no_difference():
+    found = summary(names(0.3, 0.1, 0.6, 0.4), names(0.2, 0.2, 0.5, 0.5), scale=(0.0, 1.0))
+    assert found.deltas["j"].difference.mean != 0
+    assert "the same as the baseline on 4 prompts" in words.headline(found)[0]

@@ -224,3 +224,13 @@ def test_what_is_no_confidence_is_refused():
         reliability(np.array([np.nan]), np.array([True]))
     with pytest.raises(ValueError, match="right or wrong"):
         reliability(np.array([0.5]), np.array([True, False]))
+
+
+def test_a_sum_s_last_bit_tells_no_confidences_apart():
+    written = np.array([0.6, 0.6 / (0.6 + 0.3 + 0.1)])
+    assert written[0] < written[1]
+    confidence, right = np.tile(written, 20), np.tile([True, False], 20)
+    (held,) = (own for own in reliability(confidence, right) if own.n)
+    assert (held.n, held.accuracy) == (40, 0.5)
+    for width in ("equal-width", "equal-mass"):
+        assert calibration_error(confidence, right, np.random.default_rng(0), width=width).value == pytest.approx(0.1)

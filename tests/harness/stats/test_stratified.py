@@ -244,3 +244,13 @@ def test_all_80_questions_are_not_doubted_for_what_was_left_out():
     assert found.whole == found.whole_delta == {}
     assert found.deltas["j"].difference.mean == pytest.approx(0.75)
     assert not any("is no finding" in doubt for doubt in words.doubts(found))
+
+
+def test_the_last_bit_of_a_mean_is_no_spread():
+    third = 5 / 12
+    assert sum([third] * 11) / 11 != third
+    found = of_whole({"a": [third] * 11}, {"a": 30}, bounds=(0.0, 1.0))
+    assert (found.se, found.ci) == (None, None)
+    assert found.reason == "all values are equal: a spread of 0 is no certainty"
+    apart = of_whole({"a": [1.0, 1.0], "b": [2.0, 2.0]}, {"a": 30, "b": 5})
+    assert apart.reason == "all values of a category are equal: a spread of 0 is no certainty"

@@ -3,8 +3,6 @@
 Needs the extra `real` (90 MB); without it these are left out.
 """
 
-import json
-
 import pytest
 
 pytest.importorskip("torch")
@@ -19,6 +17,8 @@ from tests.encoders import form, questions
 from tests.train.encoder.small import CHOICE, predictions, recipe, train
 
 CPU = Device(name="cpu", dtype="float32")
+# A buffer of older versions of transformers, which counts from 0.
+PLACES = "embeddings.position_ids"
 POOLER = {"pooler.dense.bias", "pooler.dense.weight"}
 
 
@@ -42,14 +42,15 @@ def test_every_weight_of_a_real_encoder_arrives_and_none_is_drawn_anew(minilm):
 
     model, tokenizer, dropped = based(minilm, form(pooling="mean", max_length=64))
     theirs, own = stored(minilm), model.encoder.state_dict()
-    assert set(dropped) | {"embeddings.position_ids"} == theirs.keys() - own.keys() | {"embeddings.position_ids"}
-    assert set(dropped) - {"embeddings.position_ids"} == POOLER
+    assert set(dropped) == POOLER
+    assert theirs.keys() - own.keys() == POOLER | {PLACES}
     assert own.keys() <= theirs.keys()
     assert all(torch.equal(weight, theirs[name]) for name, weight in own.items())
     assert sum(weight.numel() for weight in model.encoder.parameters()) > 22_000_000
-    assert tokenizer.tokenize("lentil soup without cream") == ["len", "##til", "soup", "without", "cream"]
+    assert tokenizer.tokenize("Soup without cream") == ["soup", "without", "cream"]
 
 
+@pytest.mark.slow
 def test_two_steps_train_the_real_encoder_and_the_checkpoint_answers(minilm, tmp_path):
     path = recipe(
         tmp_path,
@@ -66,11 +67,11 @@ def test_two_steps_train_the_real_encoder_and_the_checkpoint_answers(minilm, tmp
     manifest = checkpoint.read(made)
     assert (manifest.steps_done, manifest.steps_planned, manifest.kind) == (2, 2, "encoder")
     before, after = stored(minilm), stored(made)
-    assert after.keys() == before.keys() - POOLER - {"embeddings.position_ids"}
+    assert after.keys() == before.keys() - POOLER - {PLACES}
     moved = {name: float((weight - before[name]).abs().max()) for name, weight in after.items()}
     # AdamW moves a weight by about the rate a step, whatever its gradient.
     assert all(most < 0.0005 for most in moved.values())
     assert sum(most > 0 for most in moved.values()) > 0.9 * len(moved)
     told = Encoder.open(made, CPU).predict(questions(3)).probabilities["answer"]
     assert told.shape == (3, 3)
-    assert all(json.dumps(row["probabilities"]) for row in predictions(made))
+    assert len(predictions(made)) == 4

@@ -1,0 +1,40 @@
+"""A matrix's answers in sentences: what they claim is what the figures say."""
+
+import numpy as np
+
+from harness.matrix.words import answer, figures
+from tests.harness.matrix.test_questions import asked, drawn, result
+
+
+def struggling(language, encoder, slices):
+    rng = np.random.default_rng(3)
+    names = [[f"s{place % slices}"] for place in range(300)]
+    return asked(
+        [
+            result("qwen", "t", "lora", drawn(rng, 300, language), slices=names),
+            result("bert", "t", "fine-tune", drawn(rng, 300, encoder), family="encoder", slices=names),
+        ],
+        "struggle",
+    )
+
+
+def test_a_p_value_is_told_with_one_sign():
+    told = [figures(each) for each in struggling(0.7, 0.75, 15).contrasts]
+    assert told
+    assert not [text for text in told if "= =" in text or "= >" in text]
+
+
+def test_language_models_that_lead_are_not_said_to_be_indistinguishable():
+    question = struggling(0.95, 0.6, 15)
+    assert [each for each in question.contrasts if each.above == "yes"]
+    first = next(answer(question, 0.02))
+    assert first == "nowhere that 16 comparisons could show (none is worse with an adjusted p of at most 0.05)"
+
+
+def test_every_comparison_is_told_or_counted():
+    for language, encoder, slices in ((0.6, 0.95, 15), (0.95, 0.6, 15), (0.7, 0.7, 3), (0.7, 0.9, 6)):
+        question = struggling(language, encoder, slices)
+        told = list(answer(question, 0.02))
+        lines = [text for text in told if text.startswith("lora on ")]
+        more = [int(text.split()[0]) for text in told if text.endswith("in summary.json")]
+        assert len(lines) + sum(more) == len(question.contrasts)
