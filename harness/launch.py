@@ -163,8 +163,9 @@ def fitting(suite: Suite) -> list[str]:
         judges = settled_judges(suite, Options())
     except InputError as error:
         return [str(problem) for problem in error.problems]
-    # A baseline may still be given, and what a judge's scale is shows when it is asked.
-    unfit = goals.fits(suite.goal, dict.fromkeys([spec.text for spec in judges])) if suite.kind == "score" else None
+    # A baseline may still be given, and what another judge's scale is shows when it is asked.
+    scales = {spec.text: (0.0, 1.0) if spec.kind == "rubric" else None for spec in judges}
+    unfit = goals.fits(suite.goal, scales) if suite.kind == "score" else None
     said += [unfit] if unfit is not None else []
     for spec in judges:
         try:

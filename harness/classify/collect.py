@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.classify.guess import UNANSWERED
 from harness.classify.job import Planned, from_manifest
 from harness.classify.rare import RareOffsets, applied, fit
@@ -19,8 +21,9 @@ from harness.goal import Met, Reading, met
 from harness.leakage import guard
 from harness.leakage.guard import Finding
 from harness.records import PredictionRecord, on_disk
-from harness.report.numerals import listed, plural
+from harness.report.numerals import listed, percent, plural, span
 from harness.seal import PREDICTED, state
+from harness.stats.intervals import mean_score
 
 STATUSES = {
     "invalid_parse": "replies were no label",
@@ -172,9 +175,17 @@ def notes_of(found: Found) -> list[str]:
     if found.leakage is not None and found.leakage.ids:
         said.append(
             f"{plural(len(found.leakage.ids), 'item')} of {asked:,} stood in training data: "
-            f"{listed(found.leakage.ids, 5)}; `leakage` holds the accuracy without them"
+            f"{listed(found.leakage.ids, 5)}; {_without(found, found.leakage)}"
         )
     return said
+
+
+def _without(found: Found, leaked: Finding) -> str:
+    hits = [float(record.prediction == record.label) for record in found.predictions if record.id not in leaked.ids]
+    rest = mean_score(np.array(hits))
+    if rest.mean is None or rest.ci is None:
+        return "too few are left for a figure without them"
+    return f"without them right on {percent(rest.mean, rest.n)} of {rest.n:,} (95 % {span(*rest.ci, rest.n)})"
 
 
 def leakage_json(found: Found) -> dict[str, Any]:

@@ -74,7 +74,9 @@ def scale_of(judge: str, rows: Iterable[ScoreRecord]) -> Scale | None:
     """The scale of a judge of a scores file: the rubric's own, or 1-10 where every score lies on it; None elsewhere."""
     scale = rubric.RubricGrader().scale if judge == "rubric" else ONE_TO_TEN
     scores = [record.score for record in rows if record.score is not None]
-    return scale if scores and scale[0] <= min(scores) and max(scores) <= scale[1] else None
+    if not scores:
+        return scale if _is_spec(judge) else None
+    return scale if scale[0] <= min(scores) and max(scores) <= scale[1] else None
 
 
 def known_scale(judge: str, rows: Iterable[ScoreRecord]) -> Scale | None:

@@ -103,7 +103,7 @@ class GradeVariance:
         return " × ".join(parts)
 
     def _shares(self, found: GradeSplit) -> str:
-        interval = ", 95 % in brackets" if any(part.ci for part in found.parts.values()) else ""
+        interval = ", about 95 % in brackets" if any(part.ci for part in found.parts.values()) else ""
         parts = ", ".join(f"{_name(name, self.judges)} {_share(part)}" for name, part in found.parts.items())
         return f"Why {self._whose()} differ ({self._size(found)}; shares of the variance{interval}): {parts}."
 

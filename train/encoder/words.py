@@ -88,16 +88,17 @@ def _accuracy(share: float, n: int) -> str:
 
 def ensemble_told(name: str, found: dict[str, Any]) -> list[str]:
     """What came out of several trainings, in a few lines."""
-    lines = [f"{name}: {len(found['members'])} trainings"]
+    lines = [f"{name}: {plural(len(found['members']), 'training')}"]
     lines += [f"{each['folder']}: {each['ended']}" for each in found["members"] if each["ended"]]
     for split in ("validation", "test"):
         spread = found["spread"].get(f"{split}_accuracy")
         if spread:
             n = min(each["items"][split] for each in found["members"])
-            apart = points(spread["sd"]).lstrip("+") if spread["sd"] is not None else "not known"
+            apart = f"{points(spread['sd'])} points" if spread["sd"] is not None else "not known"
             lowest = span(spread["lowest"], spread["highest"], n)
             mean = percent(spread["mean"], n)
-            lines.append(f"{split} accuracy over {spread['n']} trainings: mean {mean}, sd {apart} points, {lowest} %")
+            trainings = plural(spread["n"], "training")
+            lines.append(f"{split} accuracy over {trainings}: mean {mean}, sd {apart}, {lowest} %")
     for head, each in (found["ensemble"] or {}).items():
         where = "held out by their fold" if each["on"] == "out_of_fold" else "of the test split"
         told = f"{_accuracy(each['accuracy'], each['n'])} {where}, macro F1 {each['macro_f1']:.3f}"
