@@ -8,6 +8,7 @@ defaults never apply.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections import deque
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import RunStopped
+from harness.models.parts import parts
 from harness.models.sampler import RowSampler
 from harness.models.weights import Device, Head, load
 from judges.types import Reply, Sampling, Usage
@@ -28,6 +30,9 @@ MOST_ROWS = 64
 # Written one token at a time: a step costs little more with as many rows as this.
 WRITTEN_ROWS = 128
 WRITTEN_ROWS_ACCELERATED = 256
+# What another batch costs, in tokens that are padded instead: an accelerator pads almost for nothing.
+EACH_BATCH = 1024
+EACH_BATCH_ACCELERATED = 65536
 # Fewer rows than these leaving a batch spare less than going on without them costs.
 LEAST_LEAVING = 8
 _DEFAULTS = ("temperature", "top_p", "top_k", "repetition_penalty", "no_repeat_ngram_size", "min_new_tokens")
@@ -60,30 +65,19 @@ def room_of(model: Any) -> int | None:
     return room
 
 
-def most_rows(device: str) -> int:
-    """The rows that may be written together on a device."""
-    return WRITTEN_ROWS if device == "cpu" else WRITTEN_ROWS_ACCELERATED
+def batches(items: Iterable[Item], row_of: Callable[[Item], Row], device: str) -> Iterator[list[Item]]:
+    """Rows of equal sampling and similar length together, longest first, as suits a device.
 
-
-def batches(items: Iterable[Item], row_of: Callable[[Item], Row], most: int = WRITTEN_ROWS) -> Iterator[list[Item]]:
-    """Rows of equal sampling and similar length together, longest first: at most `most` of them, and at most
-    `BATCH_TOKENS` tokens with padding.
+    At most `BATCH_TOKENS` tokens with padding, what is to be written among them.
     """
-    rows = [(row_of(item), item) for item in items]
-    rows.sort(key=lambda pair: (repr(pair[0].sampling), -len(pair[0].ids)))
-    batch: list[Item] = []
-    first: Row | None = None
-    for row, item in rows:
-        if first is not None:
-            longest = len(first.ids) + first.sampling.max_tokens
-            full = len(batch) >= most or (len(batch) + 1) * longest > BATCH_TOKENS
-            if full or row.sampling != first.sampling:
-                yield batch
-                batch = []
-        first = first if batch else row
-        batch.append(item)
-    if batch:
-        yield batch
+    most, each = (WRITTEN_ROWS, EACH_BATCH) if device == "cpu" else (WRITTEN_ROWS_ACCELERATED, EACH_BATCH_ACCELERATED)
+    rows = sorted(((row_of(item), item) for item in items), key=lambda row: (repr(row[0].sampling), -len(row[0].ids)))
+    for _, group in itertools.groupby(rows, key=lambda row: row[0].sampling):
+        alike = list(group)
+        lengths = [len(row.ids) + row.sampling.max_tokens for row, _ in alike]
+        waiting = iter(alike)
+        for size in parts(lengths, most=most, tokens=BATCH_TOKENS, each=each):
+            yield [item for _, item in itertools.islice(waiting, size)]
 
 
 async def in_halves(

@@ -18,7 +18,7 @@ from harness.errors import InputError, TooLong
 from harness.models import generating
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.contestant import Answer, Done, Finish, Question, conversation, request_of, too_long
-from harness.models.generating import WRITTEN_ROWS, Row, generate, in_halves, most_rows, opened, room_of
+from harness.models.generating import Row, generate, in_halves, opened, room_of
 from harness.models.meter import Meter
 from harness.models.sampler import row_seed
 from harness.models.weights import Device, choose_device
@@ -133,7 +133,7 @@ class LocalContestant:
         encoded = self._fitting(
             [(talk, self._encode(conversation(talk.question.prompt, talk.texts))) for talk in talks], done
         )
-        planned = batches(encoded, most_rows(self._device.name))
+        planned = batches(encoded, self._device.name)
         async for batch, replies, seconds in in_halves(planned, self._batch, self._alone):
             for (talk, _), reply in zip(batch, replies, strict=True):
                 if self._cache:
@@ -218,9 +218,9 @@ def _row(item: Encoded) -> Row:
     return Row(ids=item[1], sampling=item[0].question.sampling)
 
 
-def batches(encoded: Sequence[Encoded], most: int = WRITTEN_ROWS) -> Iterator[list[Encoded]]:
+def batches(encoded: Sequence[Encoded], device: str = "cpu") -> Iterator[list[Encoded]]:
     """Conversations of equal sampling and similar length together (see `generating.batches`)."""
-    return generating.batches(encoded, _row, most)
+    return generating.batches(encoded, _row, device)
 
 
 __all__ = ["Device", "LocalContestant", "batches"]

@@ -184,7 +184,7 @@ def _encoded(tokenizer: Any, asks: Sequence[Ask]) -> list[_Encoded]:
         own = [text for text, given in texts if given is mark]
         if own:
             # The length is looked at by the caller, who knows the room.
-            made = tokenizer(own, add_special_tokens=mark, verbose=False)["input_ids"]
+            made = tokenizer(own, add_special_tokens=mark, return_attention_mask=False, verbose=False)["input_ids"]
             ids |= {(text, mark): _unended(row, tokenizer) for text, row in zip(own, made, strict=True)}
     found = iter(
         (ids[before, mark], ids[before + after, mark]) for (before, after), mark in zip(parts, special, strict=True)

@@ -17,7 +17,7 @@ from typing import Any
 from harness.errors import InputError, TooLong
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.choices import choice_of, looked_at, packed
-from harness.models.generating import Row, batches, generate, in_halves, most_rows, opened, room_of
+from harness.models.generating import Row, batches, generate, in_halves, opened, room_of
 from harness.models.judgechat import Chat, chats
 from harness.models.meter import Meter
 from harness.models.nexttoken import NextToken
@@ -156,7 +156,7 @@ class LocalModel:
         for unfit in beyond:
             yield unfit
         work = in_halves(
-            batches(rows, lambda item: item[1], most_rows(self._device.name)),
+            batches(rows, lambda item: item[1], self._device.name),
             lambda batch: self._generated([row for _, row in batch]),
             lambda _: self._no_memory(),
         )

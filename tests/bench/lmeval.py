@@ -81,10 +81,11 @@ def requests_of(task: Any) -> list[Any]:
 
 
 def evaluated(wrapped: Any, zeros: Sequence[Zeroshot]) -> dict[str, tuple[float, list[Scored]]]:
-    """`simple_evaluate`: by task its accuracy, and what it says of every item."""
-    from lm_eval import simple_evaluate
+    """lm-eval's `evaluate` (what is under `simple_evaluate`): by task its accuracy, and what it says of every item."""
+    from lm_eval.evaluator import evaluate
 
-    found = simple_evaluate(model=wrapped, tasks=[task_of(zero) for zero in zeros], verbosity="ERROR")
+    tasks = {zero.name: task_of(zero) for zero in zeros}
+    found = evaluate(lm=wrapped, task_dict={"tasks": tasks, "groups": {}, "group_map": {}}, bootstrap_iters=0)
     told = {}
     for zero in zeros:
         labels = list(zero.putting.words)

