@@ -49,7 +49,7 @@ def test_prompts_turns_and_the_judge_s_own_noise_are_told_apart():
     assert list(parts) == ["prompt", "turn", "noise"]
     assert list(parts.values()) == pytest.approx([1.0, 0.64, 0.25], rel=0.3)
     text = said([found])
-    assert "Why single grades by a differ (200 prompts × 2 turns × 3 askings; shares of the variance, about 95 %" in text
+    assert "Why single grades by a differ (200 prompts × 2 turns × 3 askings; shares of the variance, about 95" in text
     assert "turns within prompts 41 % (" in text and "the judge's own noise 13 % (" in text
     assert "more prompts help most" in text and "add prompts, not askings" in text
     assert "There is one judge" in text and "There is one sample a prompt" in text
