@@ -27,6 +27,12 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
+def ended_lines(path: Path) -> list[dict[str, Any]]:
+    """The records of a journal whose writer was killed: what stands after the last line's end is none yet."""
+    ended, _, _ = path.read_text(encoding="utf-8").rpartition("\n")
+    return [json.loads(line) for line in ended.splitlines()]
+
+
 def reference(folder: str) -> dict[str, Any]:
     return json.loads((DATA / folder / "reference.json").read_text(encoding="utf-8"))
 

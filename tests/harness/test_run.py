@@ -14,7 +14,7 @@ from tests.command import KEY, command, environment, harness, world
 from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
-from tests.published import lines
+from tests.published import ended_lines, lines
 
 
 def quality(a: str, b: str) -> str:
@@ -197,7 +197,7 @@ def test_kill_9_loses_only_what_was_in_flight(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         answered = asked(server) - total
-        kept = len(lines(run / "judgments.jsonl"))
+        kept = len(ended_lines(run / "judgments.jsonl"))
         # In flight or not yet flushed: what 4 connections answer within 0.2 s.
         assert answered - kept <= 4 + 4 * 0.2 / 0.02
         before = asked(server)

@@ -13,7 +13,7 @@ from tests.harness.test_run import interruptible, judge
 from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
-from tests.published import lines, write_lines
+from tests.published import ended_lines, lines, write_lines
 
 
 def test_a_judge_that_never_wavers_is_reproduced_with_a_margin_and_really_asked_again(tmp_path):
@@ -185,7 +185,7 @@ def test_a_killed_series_is_gone_on_with(tmp_path, sent):
         if sent == signal.SIGINT:
             assert process.returncode == 130
             assert f"interrupted; `harness rerun {run} --times 1` goes on" in err
-        before, kept = len(server.requests), len(lines(place / "judgments.jsonl"))
+        before, kept = len(server.requests), len(ended_lines(place / "judgments.jsonl"))
         assert kept > 10
         again_verified = harness("rerun", place, "--verify", "--json", env=environment(tmp_path, server.url))
         assert (again_verified.code, again_verified.json["complete"]) == (0, False)
