@@ -12,9 +12,9 @@ import numpy as np
 
 from harness.classify.guess import UNANSWERED
 from harness.classify.job import Planned, from_manifest
-from harness.classify.rare import RareOffsets, applied, fit
 from harness.classify.run import PREDICTIONS, TIMING, VALIDATION
 from harness.classify.summary import ClassifySummary, summarize
+from harness.classify.thresholded import Thresholded, thresholded
 from harness.errors import InputError
 from harness.folder import read_manifest
 from harness.goal import Met, Reading, met
@@ -53,21 +53,12 @@ class Found:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Offsets:
-    """Thresholds for rare classes, fitted on validation: the offsets, and the figures with them."""
-
-    rare: RareOffsets
-    records: tuple[PredictionRecord, ...]
-    summary: ClassifySummary
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Classified:
     """A run's figures: as the model answered, with thresholds where the suite wants any, and whether a goal was met."""
 
     found: Found
     summary: ClassifySummary
-    offsets: Offsets | None
+    thresholded: Thresholded | None
     goal: Met | None
 
     def as_json(self) -> dict[str, Any]:
@@ -79,15 +70,9 @@ class Classified:
             value["goal"] = self.goal.as_json()
         if self.found.leakage is not None:
             value["leakage"] = leakage_json(self.found)
-        if self.offsets is not None:
-            value["thresholds"] = {
-                "offsets": self.offsets.rare.as_json(),
-                "with": {key: own for key, own in self.offsets.summary.as_json().items() if key in WITH_OFFSETS},
-            }
+        if self.thresholded is not None:
+            value["thresholds"] = self.thresholded.as_json()
         return value
-
-
-WITH_OFFSETS = ("n", "accuracy", "ci", "macro_f1", "mcc", "per_class", "micro_f1", "weighted_f1", "intervals")
 
 
 def find(run: Path, *, seals: bool = True) -> Found:
@@ -135,20 +120,16 @@ def classified(found: Found, *, complete: bool) -> Classified:
         notes=notes_of(found),
     )
     return Classified(
-        found=found, summary=summary, offsets=_offsets(found, complete=complete), goal=_goal(found, summary)
+        found=found, summary=summary, thresholded=_thresholded(found, summary, complete), goal=_goal(found, summary)
     )
 
 
-def _offsets(found: Found, *, complete: bool) -> Offsets | None:
+def _thresholded(found: Found, summary: ClassifySummary, complete: bool) -> Thresholded | None:
     wanted = found.planned.suite.keys.thresholds
     held = [record for record in found.validation if record.probabilities]
     if not wanted or not held or not complete:
         return None
-    rare = fit(held, wanted)
-    able = [record for record in found.predictions if record.probabilities]
-    changed = {record.id: record for record in applied(able, rare)}
-    records = tuple(changed.get(record.id, record) for record in found.predictions)
-    return Offsets(rare=rare, records=records, summary=summarize(records, labels=found.labels, rare=rare))
+    return thresholded(found.predictions, held, wanted, summary)
 
 
 def _goal(found: Found, summary: ClassifySummary) -> Met | None:

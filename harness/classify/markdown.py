@@ -37,7 +37,7 @@ def render(report: ClassifyReport) -> str:
             for when, each in believed.items()
             if each is not None
         ),
-        section("Offsets for rare classes", items(words.offsets(found))),
+        section("Offsets for rare classes", items(report.offsets)),
         section("How fast", items(rows.speed(report))),
         section("How it was made", items(f"{label}: {text}" for label, text in report.facts.items() if text)),
     ]

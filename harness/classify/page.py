@@ -72,7 +72,7 @@ def pieces(report: ClassifyReport) -> Iterator[str]:
         calibration=list(words.calibration(found)),
         diagram=pagecharts.reliability(found.calibration) if found.calibration is not None else None,
         bins=_bins(found),
-        offsets=list(words.offsets(found)),
+        offsets=report.offsets,
         speed=list(rows.speed(report)),
         items=items,
         total=len(report.wrong),

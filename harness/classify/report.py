@@ -24,13 +24,15 @@ BIN_HEADS = ("confidence", "right", "95 %", "n")
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClassifyReport:
     """`title` are the first lines (suite or file, model), `facts` label → text on how it was made, `goal` what became
-    of the suite's, `took` sentences on time and memory, `wrong` the wrong items where they are to be read."""
+    of the suite's, `took` sentences on time and memory, `offsets` on thresholds for rare classes, `wrong` the wrong
+    items where they are to be read."""
 
     title: tuple[str, ...]
     summary: ClassifySummary
     facts: Mapping[str, str] = field(default_factory=dict)
     goal: Met | None = None
     took: tuple[str, ...] = ()
+    offsets: tuple[str, ...] = ()
     wrong: tuple[Wrong, ...] = ()
 
 

@@ -14,7 +14,6 @@ import numpy as np
 
 from harness.classify.calibrated import Believed, Calibrated, calibrated
 from harness.classify.figures import MEASURES, Figures, figures_of
-from harness.classify.rare import RareOffsets
 from harness.records import PredictionRecord
 from harness.stats.classerror import Estimate
 from harness.stats.paired import Difference
@@ -49,8 +48,8 @@ class Confused:
 class ClassifySummary:
     """Everything a classification report says.
 
-    `labels` are those of the task, where it is known; `rare` are the offsets behind the predictions, where there are
-    any; `remarks` are sentences on predictions that are wrong by their spelling; `notes` what else must be known.
+    `labels` are those of the task, where it is known; `remarks` are sentences on predictions that are wrong by their
+    spelling; `notes` what else must be known.
     """
 
     figures: Figures
@@ -59,7 +58,6 @@ class ClassifySummary:
     complete: bool
     labels: tuple[str, ...]
     confused: tuple[Confused, ...]
-    rare: RareOffsets | None = None
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -114,8 +112,6 @@ class ClassifySummary:
         known["confusion"] = _matrix(own)
         known["confused"] = [{"label": c.label, "prediction": c.prediction, "n": c.n} for c in self.confused]
         known["calibration"] = _calibration(self.calibration) if self.calibration is not None else None
-        if self.rare is not None:
-            known["rare_offsets"] = self.rare.as_json()
         return known | {"notes": [*self.remarks, *self.notes], "doubts": list(doubts)}
 
 
@@ -126,7 +122,6 @@ def summarize(
     labels: Sequence[str] = (),
     latencies_ms: Sequence[float] | None = None,
     complete: bool = True,
-    rare: RareOffsets | None = None,
     remarks: Sequence[str] = (),
     notes: Sequence[str] = (),
 ) -> ClassifySummary:
@@ -144,7 +139,6 @@ def summarize(
         complete=complete and not any(getattr(record, "status", None) in UNANSWERED for record in records),
         labels=tuple(labels),
         confused=confused(figures),
-        rare=rare,
         remarks=tuple(remarks),
         notes=tuple(notes),
     )

@@ -29,7 +29,7 @@ def render(report: ClassifyReport, *, width: int = WIDTH) -> str:
         listing("what was confused", words.confusions(found), width),
         listing("can its probabilities be believed", words.calibration(found), width),
         _table(f"reliability, {when} scaling", rows.BIN_HEADS, bins, (), width),
-        listing("offsets for rare classes", words.offsets(found), width),
+        listing("offsets for rare classes", report.offsets, width),
         listing("how fast", rows.speed(report), width),
         listing("what to doubt", words.doubts(found), width),
         wrap(f"made with {facts}", width) if facts else "",

@@ -19,6 +19,7 @@ from harness.classify.launch import cast_of, job_of, plan_job
 from harness.classify.report import ClassifyReport
 from harness.classify.run import ClassifyCast, ClassifyExecutor
 from harness.classify.suite import ClassifySuite, load
+from harness.classify.thresholded import sentences
 from harness.classify.written import took, training_of, write_files
 from harness.classify.wrong import wrong_of
 from harness.errors import InputError, Problem, RunStopped
@@ -161,6 +162,7 @@ def report_of(made: Classified, training: Mapping[str, Any] | None = None) -> Cl
         facts=facts,
         goal=made.goal,
         took=tuple(took(made, training)),
+        offsets=tuple(sentences(made.thresholded)),
     )
 
 

@@ -103,18 +103,6 @@ def _believed(when: str, own: Believed, n: int) -> str:
     return f"{when}: {'; '.join(parts)}"
 
 
-def offsets(found: ClassifySummary) -> Iterator[str]:
-    """What thresholds for rare classes were fitted, and on what."""
-    for label, own in (found.rare.offsets if found.rare is not None else {}).items():
-        if own.reason is not None:
-            yield f"{name(label)}: none, {own.reason}"
-        else:
-            yield (
-                f"{name(label)}: {own.value:+.3g} to its log-probability, fitted on validation alone "
-                f"({plural(own.items, 'item')} of it)"
-            ).replace("-", "−")
-
-
 def doubts(found: ClassifySummary) -> list[str]:
     """Reasons to doubt the figures, the gravest first."""
     return [

@@ -41,8 +41,8 @@ def write_files(run: Path, made: Classified, items: Sequence[Item], training: Ma
     write_whole(run / RESULTS, as_json(results(made, training)))
     write_whole(run / CLASSES, per_class_csv(made.summary))
     write_whole(run / ERRORS, errors_csv(made.found.predictions, items))
-    if made.offsets is not None:
-        write_whole(run / THRESHOLDED, (f"{record.line()}\n" for record in made.offsets.records))
+    if made.thresholded is not None:
+        write_whole(run / THRESHOLDED, (f"{record.line()}\n" for record in made.thresholded.records))
     if training is not None and training.get("history"):
         write_whole(run / HISTORY, as_json(training["history"]))
 
