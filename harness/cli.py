@@ -22,6 +22,7 @@ from harness.commands.options import Concurrency, Json, JudgeMode, JudgeTemplate
 from harness.commands.options import judge_mode as mode_of
 from harness.commands.options import panel_rule as rule_of
 from harness.errors import HarnessError, InputError
+from harness.process import patient_threads
 
 if TYPE_CHECKING:
     from harness.models.spec import Spec
@@ -240,6 +241,7 @@ def main() -> None:
     """The `harness` command. Every failure is one sentence and an exit code; nothing prints a traceback."""
     # Whoever asks the program to end gets what Ctrl-C gets: everything kept, and the way to go on.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    patient_threads()
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a dash must not lose the figures.
         if isinstance(stream, io.TextIOWrapper):

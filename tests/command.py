@@ -111,3 +111,8 @@ def world(folder: Path, n: int = 12, *, better: float = 0.75, judges: str = "[op
         f"baseline: recorded/baseline.jsonl\njudges: {judges}\nseed: 3\n"
     )
     return suite
+
+
+def interruptible() -> None:
+    """In the child: a shell's background job ignores SIGINT, and hands that on to the tests it runs."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

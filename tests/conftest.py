@@ -6,6 +6,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from harness.process import patient_threads
+
+# Before torch is first imported. The workers share the cores; recipes say how many threads they train with.
+patient_threads()
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # `make test` looks at fewer examples of each law than `make chaos`.
 settings.register_profile("quick", max_examples=30, deadline=None)
 settings.register_profile("thorough", max_examples=200, deadline=None)
@@ -41,7 +47,6 @@ LONG = (
     "tests/harness/scoring/test_bad_replies.py",
     "tests/harness/models/test_local.py",
     "tests/harness/audit/test_verb.py",
-    "tests/test_wheel.py",
 )
 
 

@@ -19,11 +19,11 @@ from typing import Any
 from harness import checkpoint
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.models.weights import locate
+from harness.process import patient_threads
 from train import data, saved
 from train.keys import TunedKeys
 from train.notary import Built, Notary
 from train.recipe import Recipe, load
-from train.steady import patient_threads
 
 OnProgress = Callable[[str, int, int], None]
 Say = Callable[[str], None]

@@ -8,20 +8,11 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import sys
 import warnings
 from collections.abc import Iterator
 
 from harness.errors import InputError
-
-
-def patient_threads() -> None:
-    """Have torch's threads sleep, not spin, while they wait for each other; call it before torch is first imported.
-
-    On a machine whose cores are shared, spinning makes the steps of a small model ten times slower.
-    """
-    if "torch" not in sys.modules:
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from harness.process import kept_memory
 
 
 @contextlib.contextmanager
@@ -30,6 +21,7 @@ def steady(seed: int, threads: int | None, *, exact: bool = True) -> Iterator[No
     import numpy
     import torch
 
+    kept_memory()
     before = random.getstate(), numpy.random.get_state(), torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     filling = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]

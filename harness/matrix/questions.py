@@ -192,7 +192,8 @@ def _struggle(results: Sequence[Result]) -> Question:
     models = models or [each for each in results if each.family == "language"]
     if not encoders or not models:
         return Question(name="struggle", asked=asked, lacking="there are no cells of both kinds")
-    named = models[0].mode
+    modes = dict.fromkeys(each.mode for each in models)
+    named = " and ".join(modes)
     found = []
     for task in dict.fromkeys(each.task for each in results):
         a, b = ([each for each in side if each.task == task] for side in (models, encoders))

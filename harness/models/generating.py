@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.errors import RunStopped
+from harness.models.padding import padded_rows
 from harness.models.parts import parts
 from harness.models.sampler import RowSampler
 from harness.models.weights import Device, Head, load
@@ -87,35 +88,49 @@ async def in_halves(
 ) -> AsyncIterator[tuple[list[Item], Sequence[Result], float]]:
     """Each batch with its results and its seconds, worked off the event loop one after another.
 
-    A batch that does not fit the device's memory is halved. Raises RunStopped with what `alone` says of a single item
-    that does not fit either.
+    The next one is under way while a batch's results are looked at. A batch that does not fit the device's memory is
+    halved. Raises RunStopped with what `alone` says of a single item that does not fit either.
     """
     waiting = deque(batches)
-    while waiting:
+
+    def start() -> tuple[list[Item], asyncio.Task[tuple[Sequence[Result] | None, float]]] | None:
+        if not waiting:
+            return None
         batch = waiting.popleft()
-        started = time.perf_counter()
-        results = await asyncio.to_thread(_fitting, work, batch, alone)
-        if results is None:
-            # Half the rows need half the memory; what fits is not asked again.
-            middle = len(batch) // 2
-            waiting.extendleft([batch[middle:], batch[:middle]])
-            continue
-        yield batch, results, time.perf_counter() - started
+        return batch, asyncio.create_task(asyncio.to_thread(_fitting, work, batch, alone))
+
+    under_way = start()
+    try:
+        while under_way is not None:
+            batch, task = under_way
+            results, seconds = await task
+            if results is None:
+                # Half the rows need half the memory; what fits is not asked again.
+                middle = len(batch) // 2
+                waiting.extendleft([batch[middle:], batch[:middle]])
+            under_way = start()
+            if results is not None:
+                yield batch, results, seconds
+    finally:
+        # A thread cannot be called off, and whoever asks the model next must find it idle.
+        if under_way is not None:
+            await asyncio.wait([under_way[1]])
 
 
 def _fitting(
     work: Callable[[list[Item]], Sequence[Result]], batch: list[Item], alone: Callable[[Item], str]
-) -> Sequence[Result] | None:
-    """A batch's results, or None where it does not fit the device's memory."""
+) -> tuple[Sequence[Result] | None, float]:
+    """A batch's results and seconds; None for results where it does not fit the device's memory."""
     import torch
 
+    started = time.perf_counter()
     try:
-        return work(batch)
+        return work(batch), time.perf_counter() - started
     except torch.OutOfMemoryError:
         if len(batch) == 1:
             raise RunStopped(alone(batch[0])) from None
     torch.cuda.empty_cache()
-    return None
+    return None, time.perf_counter() - started
 
 
 @dataclass(slots=True)
@@ -152,7 +167,7 @@ def generate(model: Any, tokenizer: Any, rows: Sequence[Row]) -> list[Reply]:
     import torch
 
     sampling, ends = rows[0].sampling, _end_tokens(model, tokenizer)
-    padded = tokenizer.pad({"input_ids": [row.ids for row in rows]}, padding=True, return_tensors="pt")
+    padded = padded_rows([row.ids for row in rows], tokenizer.pad_token_id, left=tokenizer.padding_side == "left")
     ids, mask = (padded[name].to(model.device) for name in ("input_ids", "attention_mask"))
     seeds = [row.seed for row in rows]
     drawn = RowSampler(seeds, sampling.temperature, sampling.top_p, model.device.type) if sampling.temperature else None

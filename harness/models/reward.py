@@ -17,6 +17,7 @@ from harness.errors import InputError, TooLong
 from harness.models.cache import ReplyCache, cache_key, provenance
 from harness.models.generating import BATCH_TOKENS, CPU_BATCH_TOKENS, in_halves, opened, room_of
 from harness.models.meter import Meter
+from harness.models.padding import padded_rows
 from harness.models.waiting import Waiting, fitting
 from harness.models.weights import choose_device
 from judges.template import without_thinking
@@ -137,10 +138,11 @@ class RewardScorer:
 
         assert self._loaded is not None
         model, tokenizer = self._loaded
-        padded = tokenizer.pad({"input_ids": list(rows)}, padding=True, return_tensors="pt")
+        padded = padded_rows(rows, tokenizer.pad_token_id, left=tokenizer.padding_side == "left")
         with torch.inference_mode():
-            inputs = {name: padded[name].to(model.device) for name in ("input_ids", "attention_mask")}
-            return [float(value) for value in model(**inputs).logits[:, 0].float().cpu()]
+            inputs = {name: values.to(model.device) for name, values in padded.items()}
+            found: list[float] = model(**inputs).logits[:, 0].float().tolist()
+            return found
 
 
 def _outputs(folder: Path) -> int | None:

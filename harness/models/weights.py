@@ -17,6 +17,7 @@ from typing import Any, Literal
 from harness import checkpoint
 from harness.checkpoints.files import ADAPTER_CONFIG, ADAPTER_WEIGHTS, damage, is_adapter, require_weights, tensors
 from harness.errors import HarnessError, InputError, Problem
+from harness.process import kept_memory
 
 FILES = ["*.safetensors", "*.json", "*.model", "*.txt", "*.jinja"]
 Head = Literal["causal", "reward"]
@@ -104,6 +105,7 @@ def load(base: Path, adapter: Path | None, device: Device, head: Head = "causal"
     import torch
     import transformers
 
+    kept_memory()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     # The libraries warn each other; what concerns the user is checked below and raised.

@@ -26,7 +26,7 @@ from tests.bench.measure import Row, Section, spread
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = ("in_domain", "out_of_domain", "practice")
-ROUNDS = 6
+ROUNDS = 15
 # The loop takes so long that it is timed on one prompt in so many; all are compared.
 ALONE_EACH = 4
 SIZES = (4, 8, 16, 32, 64, 128, 256)

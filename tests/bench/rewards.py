@@ -24,7 +24,7 @@ from tests.bench.measure import Row, Section, spread
 from train.kitchen import corpus
 
 ANSWERS = 10_000
-ROUNDS = 6
+ROUNDS = 9
 _NAMES = ("input_ids", "attention_mask")
 
 Answered = tuple[Prompt, tuple[str, ...]]
@@ -39,7 +39,8 @@ class Recording(RewardScorer):
 
     def _forward(self, rows: Sequence[list[int]]) -> list[float]:
         assert self._loaded is not None
-        self.read.append(self._loaded[1].pad({"input_ids": list(rows)}, padding=True, return_tensors="pt"))
+        tokenizer = self._loaded[1]
+        self.read.append(tokenizer.pad({"input_ids": list(rows)}, padding=True, return_tensors="pt"))
         return super()._forward(rows)
 
 

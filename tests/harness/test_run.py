@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import KEY, command, environment, harness, world
+from tests.command import KEY, command, environment, harness, interruptible, world
 from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
@@ -207,12 +207,7 @@ def test_kill_9_loses_only_what_was_in_flight(tmp_path):
         assert done.out == once.out
 
 
-def interruptible():
-    """In the child: a shell's background job ignores SIGINT, and hands that on to the tests it runs."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.chaos)])
 def test_an_interrupt_is_kept_and_resumable(tmp_path, sent):
     with Loopback(policy=judge, latency_s=0.05) as server:
         env = environment(tmp_path, server.url)

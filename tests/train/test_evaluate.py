@@ -81,6 +81,7 @@ def evaluated(folder, base, **more):
     return recipe(folder, base, answers(60), **merged(EVALUATED, more))
 
 
+@pytest.mark.chaos
 def test_each_look_is_a_run_of_its_own_greedy_and_limited(tmp_path, base):
     made = train(evaluated(tmp_path, base))
     looks = sorted(path.name for path in (made / "evaluations").iterdir())
@@ -121,6 +122,7 @@ def test_history_and_manifest_hold_the_win_rate_and_its_interval(tmp_path, base)
     assert checkpoint.read(made).metrics["whole_win_rate"] == whole["win_rate"]
 
 
+@pytest.mark.chaos
 def test_the_log_says_how_little_a_limited_look_saw(tmp_path, base):
     lines = []
     path = evaluated(tmp_path, base)
@@ -146,6 +148,7 @@ def test_early_stopping_on_the_win_rate_puts_the_best_back(tmp_path, base):
     assert same(made, made / f"checkpoint-{best}")
 
 
+@pytest.mark.chaos
 def test_the_baseline_is_the_base_unless_suite_or_recipe_name_another(tmp_path, base):
     made = train(evaluated(tmp_path / "a", base))
     run = json.loads((made / "evaluations/step-5/manifest.json").read_text())

@@ -62,7 +62,9 @@ def broken(once_broken, tmp_path):
     return tmp_path / "r.yaml", only(tmp_path / "made")
 
 
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize(
+    "kind", ["dpo", *(pytest.param(kind, marks=pytest.mark.chaos) for kind in KINDS if kind != "dpo")]
+)
 def test_a_killed_training_goes_on_to_the_same_weights_and_figures(tmp_path, base, stem, kind):
     path, place = of_kind(tmp_path, base, kind), tmp_path / "killed"
     alone = train(path)
@@ -167,6 +169,7 @@ def test_resume_does_not_take_another_training_for_this_one(broken, tmp_path, ba
     assert done.code == 0, done.err
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize(("epochs", "blocked"), [(1.5, "loss.png"), (2, ".manifest.json.PID")])
 def test_a_training_that_was_broken_off_at_its_very_end_is_not_trained_further(whole, tmp_path, base, epochs, blocked):
     blocked = blocked.replace("PID", str(os.getpid()))
@@ -224,7 +227,7 @@ def stopped(tmp_path_factory, base):
     return train(recipe(tmp_path_factory.mktemp("stopped"), base, answers(20), **STOPPED))
 
 
-@pytest.mark.parametrize("at", ["in between", "at the end"])
+@pytest.mark.parametrize("at", ["in between", pytest.param("at the end", marks=pytest.mark.chaos)])
 def test_early_stopping_counts_its_looks_across_a_break(stopped, tmp_path, base, at):
     was = checkpoint.read(stopped)
     assert was.weights_step == was.steps_done - 2
@@ -273,6 +276,7 @@ def of_make(folder, base, how):
     return path
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("how", list(OTHERS))
 def test_trainings_of_every_make_go_on_as_if_nothing_had_been(tmp_path, base, how):
     alone = train(of_make(tmp_path / "alone", base, how))

@@ -36,6 +36,7 @@ def test_a_recipe_becomes_a_checkpoint_and_its_spec_is_all_that_is_printed(tmp_p
     assert [line.split(":")[0] for line in lines[-2:]] == ["validation loss", "perplexity"]
 
 
+@pytest.mark.chaos
 def test_what_is_there_is_not_trained_again(tmp_path, base, stem):
     path = recipe(tmp_path, base, answers(8))
     first = stem.run("train", path, checkpoints=tmp_path / "made")

@@ -15,6 +15,7 @@ from harness.checkpoints import files as checkpoint_files
 from harness.errors import HarnessError, InputError, Problem, RunStopped
 from harness.models.encoder.asking import encoder_fingerprint
 from harness.models.weights import locate
+from harness.process import patient_threads
 from harness.tasks import pool as pools
 from harness.tasks.pool import Pool
 from harness.tasks.values import Task
@@ -26,7 +27,6 @@ from train.encoder.data import task_of
 from train.encoder.recipe import EncoderRecipe, load
 from train.notary import Built
 from train.recipe import load as load_model
-from train.steady import patient_threads
 
 
 def built(recipe: EncoderRecipe, yard: Yard, *, resume: bool) -> Built:

@@ -20,6 +20,7 @@ from harness.checkpoints.files import damage, is_adapter, require_weights
 from harness.errors import InputError, Problem
 from harness.models.encoder.form import FILE, WEIGHTS, Form, Pool, read, write
 from harness.models.weights import Device
+from harness.process import kept_memory
 
 DROPPED = (
     "classifier",
@@ -62,6 +63,7 @@ def load(folder: Path, device: Device) -> tuple[Any, Any]:
     """The model in evaluation mode and its tokenizer. Raises InputError where the folder is not a whole checkpoint."""
     import torch
 
+    kept_memory()
     form = read(folder)
     model, tokenizer, dropped = based(folder, form, getattr(torch, device.dtype), causal=True)
     if dropped:

@@ -117,7 +117,7 @@ def test_one_obeyed_kind_of_twelve_is_named():
     assert finding.startswith("obeys what answers tell it")
 
 
-@pytest.mark.parametrize("share", [0.1, 0.3])
+@pytest.mark.parametrize("share", [0.3, pytest.param(0.1, marks=pytest.mark.chaos)])
 def test_a_judge_that_errs_at_random_is_seldom_said_to_obey(share):
     """The overall test alone gives at most 2.5 % false alarms, Holm's family at most 2.5 % more (one side of 5 %)."""
     rng = np.random.default_rng(7)

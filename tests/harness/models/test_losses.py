@@ -91,7 +91,9 @@ def rows():
     return [Window(ids=tokens(n, seed=n + 7), counted=list(range(max(1, n // 3), n))) for n in lengths]
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", [name if name in ("qwen2", "gemma2") else pytest.param(name, marks=pytest.mark.chaos) for name in FAMILIES]
+)
 def test_a_row_s_loss_does_not_depend_on_its_batch(tmp_path, name):
     model = opened(family(tmp_path / "m", name), None, CPU)[0]
     together = nlls(model, rows())
@@ -100,6 +102,7 @@ def test_a_row_s_loss_does_not_depend_on_its_batch(tmp_path, name):
         assert total / len(row.counted) == pytest.approx(alone / len(row.counted), abs=1e-5)
 
 
+@pytest.mark.chaos
 def test_learned_positions_and_a_model_that_keeps_all_logits(tmp_path):
     from transformers import GPT2Config, GPT2LMHeadModel
 

@@ -91,6 +91,7 @@ def test_chances_are_probabilities_and_equivalent_only_takes(n, effect, sd, equi
     assert found.better + found.equivalent <= 1 + 1e-9
 
 
+@pytest.mark.chaos
 @given(effect=st.floats(0.01, 0.4), sd=st.one_of(st.none(), st.floats(0.0, 0.5)), power=st.floats(0.5, 0.99))
 @settings(max_examples=20, deadline=None)
 def test_half_the_effect_is_an_equivalence_that_takes_nothing(effect, sd, power):

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from tests.command import command, environment, world
+from tests.command import command, environment, interruptible, world
 from tests.harness.rerun.made import again, answering, contents, finished, harness, manifest, steady, wavering
-from tests.harness.test_run import interruptible, judge
+from tests.harness.test_run import judge
 from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
@@ -163,7 +163,7 @@ def test_a_broken_off_series_is_gone_on_with_and_pays_for_nothing_twice(tmp_path
     assert "was cut off; going on in" in done.err
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.chaos)])
 def test_a_killed_series_is_gone_on_with(tmp_path, sent):
     with Loopback(policy=judge, latency_s=0.02) as server:
         run = finished(tmp_path, server, 40)

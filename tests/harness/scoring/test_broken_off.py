@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import command, environment, harness
+from tests.command import command, environment, harness, interruptible
 from tests.harness.scoring.made import MIX, SIDES, Kitchen, flat, policy, suite
 from tests.loopback import Fault, Loopback
 from tests.published import lines, write_lines
@@ -64,7 +64,14 @@ def test_an_interrupted_run_is_kept_and_says_how_to_go_on(kitchen, tmp_path):
     with Loopback(policy=policy(), latency_s=0.05) as server:
         env = environment(tmp_path, server.url)
         given = ("run", tmp_path / "suite.yaml", *SIDES, "--out", tmp_path / "run", "--concurrency", "4")
-        process = subprocess.Popen(command(*given), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            command(*given),
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,
+        )
         while len(server.requests) < 40 and process.poll() is None:
             time.sleep(0.002)
         os.kill(process.pid, signal.SIGINT)
@@ -99,6 +106,7 @@ def test_a_judge_that_fails_for_good_leaves_a_run_that_can_go_on(kitchen, tmp_pa
         assert len(server.requests) - asked == len(failed)
 
 
+@pytest.mark.chaos
 def test_a_provider_that_cannot_be_reached_is_named_within_seconds(tmp_path):
     suite(tmp_path)
     env = environment(tmp_path, "http://127.0.0.1:9")

@@ -198,6 +198,7 @@ def test_every_interval_holds_its_figure_and_is_finite(codes):
             assert all(map(math.isfinite, ci))
 
 
+@pytest.mark.chaos
 def test_the_intervals_hold_what_they_promise():
     cells = list(bench.kappas(seed=11, runs=60))
     assert [cell for cell in cells if not cell.kept] == []

@@ -175,6 +175,7 @@ def test_clusters_of_one_are_no_clusters():
     assert one(exceeds(samples, -0.1, lowest)) == pytest.approx(one(exceeds(of_values(values), -0.1, -1.0)), abs=1e-12)
 
 
+@pytest.mark.chaos
 def test_ten_thousand_scores_with_few_losses_take_seconds():
     values = np.abs(np.random.default_rng(7).normal(size=10_000)) / 10 - 0.0001
     samples = of_values(values)

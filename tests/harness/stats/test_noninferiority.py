@@ -196,6 +196,7 @@ def test_an_open_gate_always_asks_for_more_prompts_than_there_are(values, margin
         assert found.n_needed > found.n
 
 
+@pytest.mark.chaos
 def test_a_true_loss_of_the_margin_passes_at_most_as_often_as_promised():
     rows = gate.sizes(np.random.default_rng(11), draws=20_000, prompts=(57,), margins=(0.05, 0.1))
     assert len(rows) == 49

@@ -50,7 +50,7 @@ def test_power_is_the_enumerated_probability_of_the_decision(effect):
 )
 def test_prompts_needed_is_where_the_power_begins_to_stay(effect, power):
     n = prompts_needed(effect, power=power)
-    tried = [power_by_hand(m, effect, 0.05) for m in range(1, 500)]
+    tried = [power_by_hand(m, effect, 0.05) for m in range(1, 2 * n)]
     assert n == max(m for m, found in enumerate(tried, 1) if found < power) + 1
 
 

@@ -69,6 +69,7 @@ def test_a_dry_run_builds_nothing_and_fits_the_terminal(tmp_path, bert):
     assert max(map(len, done.out.splitlines())) <= 80
 
 
+@pytest.mark.chaos
 def test_several_seeds_are_told_with_mean_and_spread(tmp_path, bert, stem):
     path = recipe(tmp_path, bert, seeds=[0, 1], collapse=LATE)
     done = stem.run("train", path, checkpoints=tmp_path / "made")
