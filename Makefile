@@ -22,10 +22,10 @@ run: $(STAMP)
 	$(BIN)/harness run suites/in_domain.yaml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not bench and not chaos"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not bench and not chaos"
 
 chaos: $(STAMP)
-	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "chaos or hypothesis"
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "chaos or hypothesis"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

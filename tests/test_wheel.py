@@ -56,6 +56,8 @@ def recorded(folder):
     return write_lines(folder / "one.jsonl", one), write_lines(folder / "two.jsonl", two)
 
 
+# Installs all of the core from the package index.
+@pytest.mark.chaos
 def test_the_core_alone_judges_a_bundled_suite(wheel, tmp_path):
     binaries = fresh(tmp_path / "core")
     pip = [str(binaries / "pip"), "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel)]
