@@ -153,6 +153,7 @@ def test_without_an_anchor_the_losses_are_trls(base: Path) -> None:
     assert len(logged(plain)) == STEPS and logged(plain)[-1] < logged(plain)[0]
 
 
+@pytest.mark.chaos
 def test_a_coefficient_of_0_changes_no_bit_and_asks_no_base(base: Path) -> None:
     plain, off = trained(base, dropout=0.3), trainer(base, base, AnchorSettings(coef=0.0), dropout=0.3)
     with passes(off) as seen:
@@ -210,6 +211,7 @@ def test_one_batch_of_8_is_eight_of_1(base: Path, kind: Any) -> None:
     assert all(torch.allclose(ours[name], theirs[name], atol=1e-4) for name in ours)
 
 
+@pytest.mark.chaos
 def test_the_base_has_no_dropout_and_the_student_keeps_its_own(base: Path) -> None:
     made = trainer(base, base, AnchorSettings(coef=1e-9), dropout=0.5, max_steps=1)
     plain = trained(base, dropout=0.5, max_steps=1)
@@ -238,12 +240,14 @@ def test_an_evaluation_counts_no_anchor(base: Path) -> None:
     assert found == expected
 
 
+@pytest.mark.chaos
 def test_gradient_checkpointing_changes_nothing(base: Path) -> None:
     anchor = AnchorSettings(coef=0.5)
     kept, again = (trained(base, anchor, gradient_checkpointing=flag, max_steps=5) for flag in (False, True))
     assert logged(again) == pytest.approx(logged(kept), abs=1e-6)
 
 
+@pytest.mark.chaos
 def test_sixteen_bits_under_autocast(base: Path) -> None:
     anchor = AnchorSettings(coef=0.5, tail_tokens=8)
     single, half = trained(base, anchor, max_steps=5), trained(base, anchor, max_steps=5, bf16=True)
@@ -252,6 +256,7 @@ def test_sixteen_bits_under_autocast(base: Path) -> None:
     assert logged(half, "anchor") == pytest.approx(logged(single, "anchor"), rel=0.1, abs=1e-4)
 
 
+@pytest.mark.chaos
 def test_packed_sequences_each_have_their_tail(base: Path) -> None:
     anchor, keys = AnchorSettings(coef=0.5, tail_tokens=3), {"max_steps": 5, "dataset_kwargs": None, "max_length": None}
     padded = trained(base, anchor, **keys)
@@ -279,6 +284,7 @@ SMALL = {
 }
 
 
+@pytest.mark.chaos
 def test_a_soft_cap_on_the_logits_is_part_of_them(base: Path) -> None:
     model = other(base, Gemma2Config(**SMALL, final_logit_softcapping=0.5, attn_implementation="eager"))
     frozen = copy.deepcopy(model)

@@ -167,6 +167,7 @@ def test_a_judge_without_a_key_is_a_problem_that_costs_no_saved_step(tmp_path, b
     assert not list((tmp_path / "made").glob("*/checkpoint-*"))
 
 
+@pytest.mark.chaos
 def test_a_look_that_nobody_can_judge_is_said_and_passed_over(tmp_path, base):
     path = evaluated(tmp_path, base, training={"epochs": 1})
     write_suite(tmp_path, judges=["control/first"])
@@ -184,6 +185,7 @@ def test_training_that_is_steered_by_a_suite_stops_where_nobody_can_judge_it(tmp
         train(path)
 
 
+@pytest.mark.chaos
 def test_a_look_knows_what_the_training_itself_has_seen(tmp_path, base):
     path = evaluated(tmp_path, base)
     shown = [{"prompt": f"tell of dish {n}", "response": "a soup with bread"} for n in range(PROMPTS)]
@@ -240,6 +242,7 @@ def test_a_score_suite_gives_a_score_and_what_it_is_beside_the_base(tmp_path, ba
     assert lines[-1].startswith("what is kept: score") and "over all 12 prompts" in lines[-1]
 
 
+@pytest.mark.chaos
 def test_early_stopping_on_the_score_puts_the_best_back(tmp_path, base):
     more = {"early_stopping": {"metric": "score", "patience": 1, "min_difference": 0.5}, "training": {"epochs": 9}}
     made = train(gauged(tmp_path, base, SCORED, **more, save={"every": 5, "keep": 9}))
@@ -269,6 +272,7 @@ def test_a_perplexity_suite_gives_the_loss_that_a_run_of_its_own_gives(tmp_path,
     assert checkpoint.read(made).metrics["whole_suite_loss"] == pytest.approx(again, abs=1e-5)
 
 
+@pytest.mark.chaos
 def test_looking_at_losses_moves_no_weight(tmp_path, base):
     once = {"training": {"epochs": 1}, "lora": {"dropout": 0.1}}
     looked = train(gauged(tmp_path / "a", base, DOCUMENTS, **once))

@@ -80,6 +80,7 @@ def test_an_adapter_is_trained_as_plain_trl_trains_it(tmp_path, base, dropout):
     assert apart(ours, tmp_path / "trl") < 1e-5
 
 
+@pytest.mark.chaos
 def test_an_anchor_of_nothing_changes_no_bit(tmp_path, base):
     rows = answers(20)
     more = {"training": STEPS, "lora": {"dropout": 0.1}, "save": {"every": 2, "keep": 1}}

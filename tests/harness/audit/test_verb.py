@@ -217,6 +217,7 @@ def test_six_prompts_say_nothing(tmp_path):
     assert max(map(len, done.out.splitlines())) <= 80
 
 
+@pytest.mark.chaos
 def test_replies_that_cannot_be_read_are_counted_and_found(tmp_path):
     with Loopback(policy=good, faults=[Fault(kind="off_menu", every=1)]) as server:
         done = audit(world(tmp_path, 20), server, "--times", "1", "--json")

@@ -221,6 +221,7 @@ def test_panels_that_decide_by_other_rules_are_other_yardsticks(said, tmp_path):
     assert "the panel judged otherwise" in notes_of(tmp_path, a, b, "--allow-mixed")
 
 
+@pytest.mark.chaos
 def test_a_key_that_the_judge_is_shown_is_part_of_the_question(said, tmp_path):
     def run(folder, persona, template):
         suite = world(folder, 24)

@@ -121,6 +121,7 @@ def test_the_text_fits_eighty_columns_and_begins_with_the_outcome(by_category, m
     assert max(map(cell_len, said.splitlines())) <= 80, said
 
 
+@pytest.mark.chaos
 @given(COUNTS, st.floats(0.001, 0.9))
 @settings(max_examples=100, deadline=None)
 def test_the_printed_bound_lies_on_the_side_of_the_margin_that_the_outcome_says(counts, margin):

@@ -252,6 +252,7 @@ def test_wrong_input_is_refused_before_any_call(
         assert not server.requests and not (tmp_path / "out").exists()
 
 
+@pytest.mark.chaos
 def test_recorded_contestants_and_others_meet(tmp_path: Path) -> None:
     suite_in(tmp_path)
     rows = [{"id": f"p{i}", "response": said(str(i), 3, "recorded")} for i in range(N)]

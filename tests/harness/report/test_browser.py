@@ -180,6 +180,7 @@ def test_category_outcome_and_search_narrow_together(browse):
     assert wins and ids(root) == wins
 
 
+@pytest.mark.chaos
 def test_unscored_split_and_contested_can_be_found(browse):
     report = simple({"rubric": "wlstu", "gpt-4o": "wwlww", "control/first": "sssss"})
     found = {want: ids(browse(report, f"#outcome={want}")) for want in ("unscored", "inconsistent", "contested")}
@@ -201,6 +202,7 @@ def test_one_comparison_opens_with_both_responses_and_every_reason(browse):
     assert text.count("candidate shown first: ") == text.count("baseline shown first: ") == 6
 
 
+@pytest.mark.chaos
 def test_an_unknown_judge_in_the_address_is_no_filter(browse):
     assert browse(kitchen(), "#judge=nobody&outcome=nothing").one(id="status").text == "60 comparisons"
 

@@ -57,6 +57,7 @@ def test_a_rerun_is_a_run_of_its_own_with_the_next_seed_and_a_nonce(tmp_path):
     assert len(nonces) == 2
 
 
+@pytest.mark.chaos
 def test_a_wavering_judge_shows_spread_and_flips(tmp_path):
     with wavering(0.25) as server:
         run = finished(tmp_path, server, 40)
@@ -195,6 +196,7 @@ def test_a_killed_series_is_gone_on_with(tmp_path, sent):
     assert done.json["verdict"] == "reproduced"
 
 
+@pytest.mark.chaos
 def test_resume_goes_on_with_a_rerun_and_keeps_its_nonce(tmp_path):
     with steady() as server:
         run = finished(tmp_path, server)

@@ -272,6 +272,7 @@ def test_prompts_come_in_the_order_of_their_change(visit, page, report):
     assert {*seen[len(changes) :]} == {"p1", "p4", "p7"}
 
 
+@pytest.mark.chaos
 @browsed
 def test_gained_missing_and_unanswered_can_be_found(visit, page, report):
     moved = report.summary.deltas["openai/judge"].by_prompt

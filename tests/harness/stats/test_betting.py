@@ -80,6 +80,7 @@ def test_other_levels_hold_as_well_and_each_side_has_half() -> None:
         assert above.mean() <= 0.15 + 0.02 and below.mean() <= 0.15 + 0.02
 
 
+@pytest.mark.chaos
 def test_false_alarms_looking_after_every_prompt_stay_below_5_percent() -> None:
     rows = false_alarms(np.random.default_rng(7))
     assert len(rows) == len(EVEN) and max(row["excluded"] for row in rows) <= 0.05

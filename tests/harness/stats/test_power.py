@@ -156,6 +156,7 @@ def test_the_upper_spread_is_above_the_true_one_in_four_pilots_of_five(n):
     assert upper_sd(0.49, n) == 0.5
 
 
+@pytest.mark.chaos
 @given(effect=st.floats(0.02, 0.45), sd=st.floats(0.01, 0.5), n=st.integers(6, 2000))
 @settings(max_examples=60, deadline=None)
 def test_ties_only_help(effect, sd, n):

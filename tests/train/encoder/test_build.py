@@ -163,6 +163,7 @@ def test_texts_that_are_cut_are_counted(tmp_path, bert):
     assert 0 < long == manifest(folder)["data"]["truncated"]
 
 
+@pytest.mark.chaos
 def test_one_encoder_goes_on_from_another(tmp_path, bert):
     first = recipe(tmp_path, bert, 40, file="first.yaml", name="first", **GIVEN_UP)
     second = recipe(tmp_path, bert, 40, base="recipe/first.yaml", task=TWO, **GIVEN_UP)

@@ -105,6 +105,7 @@ def test_a_whole_ensemble_answers_with_the_mean_of_its_members(several):
     assert len(each) == 6
 
 
+@pytest.mark.chaos
 def test_an_ensemble_that_was_broken_off_goes_on_with_what_is_missing(tmp_path, bert):
     keys = {"seeds": [0, 1], **GIVEN_UP}
     path = recipe(tmp_path, bert, **keys)
@@ -129,6 +130,7 @@ def test_a_member_that_changed_is_named(several, tmp_path):
         train(tmp_path / "r.yaml")
 
 
+@pytest.mark.chaos
 def test_data_that_changed_are_another_checkpoint(tmp_path, bert):
     path = recipe(tmp_path, bert, **GIVEN_UP)
     train(path)
