@@ -8,7 +8,7 @@ WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test chaos check bench clean setup
+.PHONY: run test embedded chaos check bench clean setup
 
 setup: $(STAMP)
 
@@ -22,7 +22,10 @@ run: $(STAMP)
 	$(BIN)/harness run suites/in_domain.yaml
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not bench and not chaos"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not bench and not chaos and not embedded"
+
+embedded: $(STAMP)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m embedded
 
 chaos: $(STAMP)
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "chaos or hypothesis"

@@ -36,7 +36,6 @@ def embedded_checkpoints() -> Path:
 
 # The files that take longest, in the order in which they should begin; a file goes to one worker as a whole.
 LONG = (
-    "tests/harness/test_embedded.py",
     "tests/train/test_resume.py",
     "tests/train/test_verb.py",
     "tests/harness/rank/test_robin.py",

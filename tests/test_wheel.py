@@ -19,7 +19,7 @@ from tests.published import write_lines
 ROOT = Path(__file__).resolve().parents[1]
 
 # Training the embedded checkpoints from nothing takes minutes on a slow machine.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,6 @@ def recorded(folder):
     return write_lines(folder / "one.jsonl", one), write_lines(folder / "two.jsonl", two)
 
 
-# Installs all of the core from the package index.
-@pytest.mark.chaos
 def test_the_core_alone_judges_a_bundled_suite(wheel, tmp_path):
     binaries = fresh(tmp_path / "core")
     pip = [str(binaries / "pip"), "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"), str(wheel)]

@@ -11,7 +11,7 @@ from tests.published import lines
 
 pytest.importorskip("torch")
 # Training the embedded checkpoints from nothing takes minutes on a slow machine.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
