@@ -58,9 +58,7 @@ class RewardScorer:
             "dtype": self._device.dtype,
         }
         self._loaded: tuple[Any, Any] | None = None
-        # Two rounds of waiting: what is asked next becomes tokens while the model reads what was asked before.
-        self._texts: Waiting[Request, list[int]] = Waiting(self._encode_waiting)
-        self._rows: Waiting[tuple[list[int], Request], float] = Waiting(self._score_waiting)
+        self._waiting: Waiting[Request, float] = Waiting(self._score_waiting)
         self._known: dict[str, float] = {}
 
     async def score(self, prompt: Prompt, answer: tuple[str, ...]) -> float:
@@ -75,30 +73,22 @@ class RewardScorer:
             self._meter.hits += 1
             self._known[key] = float(cached.text)
             return self._known[key]
-        ids = await self._texts.ask(key, request)
-        if key in self._known:
-            return self._known[key]
-        return await self._rows.ask(key, (ids, request))
+        return await self._waiting.ask(key, request)
 
-    async def _encode_waiting(self, waiting: Mapping[str, Request]) -> AsyncIterator[tuple[str, list[int] | TooLong]]:
+    async def _score_waiting(self, waiting: Mapping[str, Request]) -> AsyncIterator[tuple[str, float | TooLong]]:
         if self._loaded is None:
             self._loaded = await asyncio.to_thread(self._open)
         rows = await asyncio.to_thread(self._encode, list(waiting.values()))
         encoded, beyond = fitting(dict(zip(waiting, rows, strict=True)), self._fits)
-        for found in (*encoded, *beyond):
-            yield found
-
-    async def _score_waiting(
-        self, waiting: Mapping[str, tuple[list[int], Request]]
-    ) -> AsyncIterator[tuple[str, float | TooLong]]:
-        rows = [(key, ids) for key, (ids, _) in waiting.items()]
-        planned = _batches(rows, CPU_BATCH_TOKENS if self._device.name == "cpu" else BATCH_TOKENS)
+        for unfit in beyond:
+            yield unfit
+        planned = _batches(encoded, CPU_BATCH_TOKENS if self._device.name == "cpu" else BATCH_TOKENS)
         work = in_halves(planned, lambda batch: self._forward([ids for _, ids in batch]), self._alone)
         async for batch, rewards, _ in work:
             for (key, _), reward in zip(batch, rewards, strict=True):
                 self._known[key] = reward
                 if self._cache:
-                    self._cache.put(key, Reply(text=repr(reward)), source=provenance(self._identity, waiting[key][1]))
+                    self._cache.put(key, Reply(text=repr(reward)), source=provenance(self._identity, waiting[key]))
                 yield key, reward
 
     def _alone(self, item: tuple[str, list[int]]) -> str:
