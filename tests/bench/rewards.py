@@ -70,7 +70,7 @@ def rewards(folder: Path) -> Section:
             f"one process ({choose_device().name.upper()}) by the embedded reward model, and by random weights of a "
             f"shape that is still small; asked for by {LOCAL_WORKERS:,} workers as a run does: from texts to numbers, "
             "with the template, the keys and the sorting by length. Bare: the same batches, padded beforehand, through "
-            "the model and nothing else. What is added is the same for every model. "
+            "the model and nothing else. "
             f"{ROUNDS} interleaved rounds; median (lowest–highest), and for "
             "ratios the median with its 96 % interval."
         ),
