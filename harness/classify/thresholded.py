@@ -25,8 +25,8 @@ KEPT = ("n", "accuracy", "ci", "macro_f1", "mcc", "per_class", "micro_f1", "weig
 class Thresholded:
     """The offsets, the predictions and figures with them, and what they moved.
 
-    `before` are the figures without; `moved` holds the paired difference (with − without) of macro F1 under `MACRO`
-    and of the F1 of every rare class under its label.
+    `before` are the figures without. The differences (with − without) are paired by item: `macro` of macro F1, `moved`
+    of the F1 of every rare class that is a label or a prediction here.
     """
 
     rare: RareOffsets

@@ -103,7 +103,7 @@ async def in_halves(
     try:
         while under_way is not None:
             batch, task = under_way
-            results, seconds = await task
+            results, seconds = await asyncio.shield(task)
             if results is None:
                 # Half the rows need half the memory; what fits is not asked again.
                 middle = len(batch) // 2
@@ -114,7 +114,11 @@ async def in_halves(
     finally:
         # A thread cannot be called off, and whoever asks the model next must find it idle.
         if under_way is not None:
-            await asyncio.wait([under_way[1]])
+            _, task = under_way
+            await asyncio.wait([task])
+            # Of a failure that nobody waits for any more nobody needs to hear.
+            if not task.cancelled():
+                task.exception()
 
 
 def _fitting(

@@ -105,9 +105,9 @@ def test_nothing_is_overwritten(soup, tmp_path):
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("/root/a/base", "base"),
-        ("hf//root/a/base", "hf/base"),
-        ("hf//root/my models/base+/root/my models/lora", "hf/base+lora"),
+        ("/srv/a/base", "base"),
+        ("hf//srv/a/base", "hf/base"),
+        ("hf//srv/my models/base+/srv/my models/lora", "hf/base+lora"),
         ("hf/../runs/base", "hf/base"),
         ("hf/org/name", "hf/org/name"),
         ("recipe/../x/kitchen.yaml", "recipe/kitchen.yaml"),
