@@ -127,10 +127,16 @@ def test_accumulated_batches_train_what_one_batch_does(still, tmp_path):
     )
 
 
-def test_checkpointed_gradients_train_what_kept_ones_do(bert, tmp_path):
+def test_checkpointed_gradients_train_what_kept_ones_do(bert, tmp_path, monkeypatch):
+    attention = transformers.models.bert.modeling_bert.BertSelfAttention
+    once, passes = attention.forward, []
+    monkeypatch.setattr(attention, "forward", lambda self, *a, **k: passes.append(self.training) or once(self, *a, **k))
     plain = train(recipe(tmp_path / "a", bert, training=PLAN, collapse=LATE))
+    kept = sum(passes)
     checkpointed = train(recipe(tmp_path / "b", bert, training={**PLAN, "gradient_checkpointing": True}, collapse=LATE))
     close(plain, checkpointed)
+    # Every layer is passed through once more on the way back.
+    assert sum(passes) - kept == 2 * kept > 0
 
 
 def test_a_first_step_moves_weights_by_the_learning_rate(still, tmp_path):
