@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
+
+from harness.process import handed_back
 
 _CLEAR, _STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 # Linux: "5" sets the peak back to what is held now (proc(5), clear_refs).
@@ -11,10 +14,15 @@ _RESET = "5"
 
 
 def reset() -> bool:
-    """Let the peak begin anew; False where the system cannot, and `peak` then tells of the process's whole life."""
+    """Let the peak begin anew; False where the system cannot, and `peak` then tells of the process's whole life.
+
+    What was let go before, and is merely kept for later, is handed back first.
+    """
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
+    gc.collect()
+    handed_back()
     try:
         _CLEAR.write_text(_RESET)
     except OSError:

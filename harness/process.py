@@ -33,3 +33,14 @@ def kept_memory() -> None:
     if set_one is not None:
         for name, value in _MEMORY.items():
             set_one(ctypes.c_int(name), ctypes.c_int(value))
+
+
+def handed_back() -> None:
+    """Have glibc give the system back what is free now, so that what is held is used; elsewhere nothing happens."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(ctypes.c_size_t(0))

@@ -136,9 +136,13 @@ def _goal(found: Found, summary: ClassifySummary) -> Met | None:
     goal = found.planned.suite.keys.goal
     if goal is None:
         return None
-    own = summary.estimate(goal.metric)
+    own, rough = summary.estimate(goal.metric), summary.figures.clustered
+    ci, reason = own.ci, own.reason
+    if goal.metric == "accuracy" and rough is not None:
+        # A goal is a gate, and goes by the more careful interval; those of the other metrics count clusters already.
+        ci, reason = rough.ci, "all items are in one cluster: no interval"
     undecided = None if summary.complete else "the run is incomplete"
-    reading = Reading(value=own.value, ci=own.ci, n=summary.n, reason=own.reason)
+    reading = Reading(value=own.value, ci=ci, n=summary.n, reason=None if ci else reason)
     return met(goal, [reading], undecided=undecided)
 
 

@@ -111,10 +111,10 @@ def _contrasts(question: Question) -> list[tuple[str, list[str]]]:
 def _cells(each: Contrast) -> list[str]:
     own = each.found
     if own.mean is None:
-        return [DASH, str(own.reason), f"{own.n:,}", words.points(each.null), DASH]
+        return [DASH, str(own.reason), words.count(each), words.points(each.null), DASH]
     ends = f"{words.points(own.ci[0])} to {words.points(own.ci[1])}" if own.ci else str(own.reason)
     p = p_value(each.p_adjusted).removeprefix("= ") if each.p_adjusted is not None else DASH
-    return [words.points(own.mean), ends, f"{own.n:,}", words.points(each.null), p]
+    return [words.points(own.mean), ends, words.count(each), words.points(each.null), p]
 
 
 def _facts(made: Matrix) -> dict[str, str]:

@@ -1,15 +1,15 @@
 """What a matrix was run to find out, answered by paired tests: five questions, one family of p-values (Holm).
 
-The item is the unit. An approach's score on an item is the share of its models that are right on it, so that nothing is
-picked by its own result; two approaches are held against each other on the items of the tasks that both have, each task
-counting alike. A question about a margin is answered yes or no where the test against that margin, adjusted for all
-tests of the family, is below 0.05, and is undecided elsewhere.
+The item is the unit, or the cluster where items share one. An approach's score on an item is the share of its models
+that are right on it, so that nothing is picked by its own result; two approaches are held against each other on the
+items of the tasks that both have, each task counting alike. A question about a margin is answered yes or no where the
+test against that margin, adjusted for all tests of the family, is below 0.05, and is undecided elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -28,7 +28,8 @@ ALPHA = 0.05
 class Result:
     """A cell that was run: which items it got right (1) or wrong (0), and what it took.
 
-    `parameters` is the model's size; `train_s` is 0 where nothing was trained, None where it is not known.
+    `clusters` names every item's, where any two items share one. `parameters` is the model's size; `train_s` is 0 where
+    nothing was trained, None where it is not known.
     """
 
     model: str
@@ -37,6 +38,7 @@ class Result:
     family: Family
     right: Mapping[str, float]
     slices: Mapping[str, frozenset[str]]
+    clusters: Mapping[str, str] = field(default_factory=dict)
     parameters: int | None = None
     train_s: float | None = None
     latency_ms: float | None = None
@@ -73,6 +75,7 @@ class Contrast:
             "b": self.b,
             "tasks": list(self.tasks),
             "n": self.found.n,
+            "units": self.found.units,
             "difference": self.found.mean,
             "ci": list(self.found.ci) if self.found.ci else None,
             "null": self.null,
@@ -214,7 +217,7 @@ def _struggle(results: Sequence[Result]) -> Question:
 def contrast(a: str, own: Iterable[Result], b: str, other: Iterable[Result], *, null: float = 0.0) -> Contrast | None:
     """a against b over the tasks that both have, on the items that all their cells have; None without any."""
     mine, theirs = _by_task(own), _by_task(other)
-    groups, tasks = [], []
+    groups, clusters, tasks = [], [], []
     for task in mine:
         if task not in theirs:
             continue
@@ -222,10 +225,13 @@ def contrast(a: str, own: Iterable[Result], b: str, other: Iterable[Result], *, 
         shared = [item for item in first if item in second]
         if shared:
             groups.append(np.array([first[item] - second[item] for item in shared]))
+            named = mine[task][0].clusters
+            clusters.append([named.get(item, item) for item in shared])
             tasks.append(task)
     if not groups:
         return None
-    return Contrast(a=a, b=b, tasks=tuple(tasks), found=mean_over_groups(groups, (-1.0, 1.0)), null=null)
+    found = mean_over_groups(groups, (-1.0, 1.0), clusters=clusters)
+    return Contrast(a=a, b=b, tasks=tuple(tasks), found=found, null=null)
 
 
 def _by_task(results: Iterable[Result]) -> dict[str, list[Result]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.classify.figures import clusters_of
 from harness.classify.run import PREDICTIONS, TIMING
 from harness.classify.written import RESULTS
 from harness.errors import InputError
@@ -75,7 +76,8 @@ def figures_of(row: Row) -> dict[str, Any]:
     return {
         **found,
         "train_s": row.result.train_s,
-        "gain_per_s": training.get("gain_per_s"),
+        # What is asked as it is owes nothing to a training here, whatever its base was trained for.
+        "gain_per_s": training.get("gain_per_s") if row.cell.mode in TRAINED else None,
         "peak_memory_bytes": memory.get("cuda", memory.get("process")),
         "parameters": row.result.parameters,
     }
@@ -109,6 +111,7 @@ def _row(suite: MatrixSuite, cell: Cell, run: Path) -> Row:
         family=model.family,
         right={record.id: float(record.prediction == record.label) for record in predictions},
         slices={record.id: frozenset(record.slices or ()) for record in predictions},
+        clusters=dict(zip((record.id for record in predictions), clusters_of(predictions) or (), strict=False)),
         parameters=int(model.parameters) if model.parameters else figures.get("parameters"),
         train_s=seconds,
         latency_ms=latency,

@@ -23,9 +23,15 @@ def figures(found: Contrast) -> str:
     if own.mean is None:
         return f"nothing can be said: {own.reason}"
     if own.ci is None:
-        return f"{points(own.mean)} (no interval: {own.reason}; n = {own.n:,})"
+        return f"{points(own.mean)} (no interval: {own.reason}; n = {count(found)})"
     p = f", p {p_value(found.p_adjusted)}" if found.p_adjusted is not None else ""
-    return f"{points(own.mean)} ({points(own.ci[0])} to {points(own.ci[1])}; n = {own.n:,}{p})"
+    return f"{points(own.mean)} ({points(own.ci[0])} to {points(own.ci[1])}; n = {count(found)}{p})"
+
+
+def count(found: Contrast) -> str:
+    """ "1,149", or "1,149 in 300 clusters"."""
+    own = found.found
+    return f"{own.n:,}" if own.units in (0, own.n) else f"{own.n:,} in {plural(own.units, 'cluster')}"
 
 
 def answer(question: Question, margin: float) -> Iterator[str]:
@@ -49,8 +55,8 @@ def answer(question: Question, margin: float) -> Iterator[str]:
         behind = [each for each in told if each.above == "no"]
         shown = tuple((behind or told)[:MOST])
         if not behind:
-            count = plural(len(told), "comparison")
-            yield f"nowhere that {count} could show (none is worse with an adjusted p of at most 0.05)"
+            tried = plural(len(told), "comparison")
+            yield f"nowhere that {tried} could show (none is worse with an adjusted p of at most 0.05)"
         for each in shown:
             yield f"{each.a}: {figures(each)}{_decided(each)}"
     else:
@@ -109,8 +115,20 @@ def doubts(made: Matrix) -> Iterator[str]:
     limited = sorted({limit for cell in made.standings if (limit := made.suite.settings(cell).limit)})
     if limited:
         yield f"cells were limited to {', '.join(map(str, limited))} items: figures are those of the draw"
+    leaked = [(row.cell, len(ids), row.figures.get("n")) for row in made.rows if (ids := _leaked(row))]
+    if leaked:
+        named = "; ".join(f"{cell}: {ids:,} of {n:,}" for cell, ids, n in leaked)
+        yield (
+            "items stood in training data, word for word or nearly, and count in all answers here; the cells' own "
+            f"reports have the figures without them ({named})"
+        )
     for row in made.rows:
         for doubt in row.figures.get("doubts") or ():
             if str(doubt).startswith(("collapsed", "worse than")):
                 yield f"{row.cell}: {doubt}"
     yield "each model was trained once: what another seed would give is in no interval here"
+
+
+def _leaked(row: Row) -> Sequence[str]:
+    """The items of a cell that its checkpoint was trained on."""
+    return (row.figures.get("leakage") or {}).get("ids") or ()

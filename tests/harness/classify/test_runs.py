@@ -148,6 +148,30 @@ def test_a_goal_is_a_gate_by_its_interval(tmp_path, asked, target, code):
     assert (done.code, done.json["goal"]["outcome"]) == (code, {0: "pass", 1: "fail", 3: "inconclusive"}[code])
 
 
+def test_a_goal_on_accuracy_counts_clusters(tmp_path):
+    rows = [
+        {"id": f"i{place}", "label": "hot" if place % 8 < 4 else "cold", "text": f"dish {place}", "cluster": place // 4}
+        for place in range(80)
+    ]
+    # Right on 17 of 20 clusters of four: 68 of 80 are above 0.75 by Wilson's interval, 17 of 20 are not.
+    other = {"hot": "cold", "cold": "hot"}
+    said = [{**row, "prediction": row["label"] if row["cluster"] < 17 else other[row["label"]]} for row in rows]
+    write_lines(tmp_path / "items.jsonl", rows)
+    write_lines(tmp_path / "said.jsonl", [{key: row[key] for key in ("id", "label", "prediction")} for row in said])
+    task = {"files": {"test": "items.jsonl"}, "text": "text", "label": "label", "id": "id"}
+    suite = {"name": "c", "kind": "classify", "candidate": "recorded/said.jsonl", "goal": "accuracy >= 0.75"}
+    for name, task_keys in (("plain", task), ("clustered", {**task, "cluster": "cluster"})):
+        (tmp_path / f"{name}.yaml").write_text(json.dumps({**suite, "task": task_keys}))
+    found = {
+        name: harness("run", tmp_path / f"{name}.yaml", "--out", tmp_path / name, "--json", env=environment(tmp_path))
+        for name in ("plain", "clustered")
+    }
+    assert {name: (done.code, done.json["goal"]["outcome"]) for name, done in found.items()} == {
+        "plain": (0, "pass"),
+        "clustered": (3, "inconclusive"),
+    }
+
+
 def test_recorded_predictions_give_the_figures_of_the_run_they_came_from(tmp_path, asked):
     folder, first, _ = asked
     suite = made(tmp_path / "suite")

@@ -5,10 +5,11 @@ import pytest
 from scipy import stats
 
 from harness.matrix.questions import Result, contrast, questions
+from harness.matrix.words import figures
 from harness.stats.multiple import holm
 
 
-def result(model, task, mode, right, *, family="language", parameters=None, slices=None):
+def result(model, task, mode, right, *, family="language", parameters=None, slices=None, clusters=None):
     return Result(
         model=model,
         task=task,
@@ -16,6 +17,7 @@ def result(model, task, mode, right, *, family="language", parameters=None, slic
         family=family,
         right={str(place): float(value) for place, value in enumerate(right)},
         slices={str(place): frozenset(names) for place, names in enumerate(slices or [])},
+        clusters={str(place): str(name) for place, name in enumerate(clusters or [])},
         parameters=parameters,
         train_s=1.0,
         latency_ms=1.0,
@@ -35,6 +37,19 @@ def test_a_contrast_is_the_paired_test_on_the_shared_items():
     assert found.p_value == pytest.approx(paired.pvalue)
     low, high = paired.confidence_interval()
     assert found.found.ci == pytest.approx((low, high))
+
+
+def test_items_of_a_cluster_are_one_unit():
+    rng = np.random.default_rng(11)
+    a, b = np.repeat(drawn(rng, 30, 0.7), 4), np.repeat(drawn(rng, 30, 0.6), 4)
+    names = [place // 4 for place in range(120)]
+    sides = [("a", [result("m", "t", "lora", a, clusters=names)]), ("b", [result("e", "t", "fine-tune", b)])]
+    found = contrast(*sides[0], *sides[1])
+    # Clusters whose items are all alike say as much as one item of each.
+    once = stats.ttest_rel(a[::4].astype(float), b[::4].astype(float))
+    assert (found.found.n, found.found.units, found.as_json()["units"]) == (120, 30, 30)
+    assert found.p_value == pytest.approx(once.pvalue)
+    assert "n = 120 in 30 clusters" in figures(found)
 
 
 def test_several_models_of_an_approach_are_averaged_item_by_item():

@@ -1,8 +1,12 @@
 """A matrix's answers in sentences: what they claim is what the figures say."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from harness.matrix.words import answer, figures
+from harness.matrix.results import figures_of
+from harness.matrix.words import answer, doubts, figures
+from tests.harness.matrix.made import made
 from tests.harness.matrix.test_questions import asked, drawn, result
 
 
@@ -38,3 +42,18 @@ def test_every_comparison_is_told_or_counted():
         lines = [text for text in told if text.startswith("lora on ")]
         more = [int(text.split()[0]) for text in told if text.endswith("in summary.json")]
         assert len(lines) + sum(more) == len(question.contrasts)
+
+
+def test_items_that_stood_in_training_are_named_cell_by_cell():
+    clean = made(failed=())
+    assert not [said for said in doubts(clean) if "training data" in said]
+    first, *rest = clean.rows
+    leaked = replace(first, figures={**first.figures, "leakage": {"ids": ["i1", "i2", "i3"]}})
+    (said,) = (said for said in doubts(replace(clean, rows=(leaked, *rest))) if "training data" in said)
+    assert said.endswith(f"({first.cell}: 3 of 200)")
+
+
+def test_what_was_trained_elsewhere_gains_nothing_by_the_second():
+    rows = [replace(row, figures={**row.figures, "training": {"gain_per_s": 0.5}}) for row in made(failed=()).rows]
+    gains = {row.cell.mode: figures_of(row)["gain_per_s"] for row in rows}
+    assert gains == {"fine-tune": 0.5, "lora": 0.5, "few-shot": None, "zero-shot": None}
