@@ -19,7 +19,7 @@ from harness.stats import classes
 from harness.stats.bootstrap import RESAMPLES, bca_interval, resampled_means
 from harness.stats.clusters import Clustered
 from harness.stats.effect import cohens_d, cohens_dz, cohens_h
-from harness.stats.intervals import mean_score, visible_difference
+from harness.stats.intervals import mean_score, sign_test, visible_difference
 from harness.stats.multiple import benjamini_hochberg, holm
 from harness.stats.paired import Difference, McNemar, clustered_difference, mcnemar_of, mean_difference
 from harness.stats.signflip import RESAMPLES as FLIPS
@@ -47,7 +47,7 @@ class _Tested:
 def contrast(pair: Pair, *, seed: int = SEED) -> Contrast:
     """All that one comparison of two sides says; `seed` is of the resampling."""
     found = _tested(pair, pair.a, pair.b, seed)
-    a, b = _level(pair, pair.side_a, pair.a), _level(pair, pair.side_b, pair.b)
+    a, b = _level(pair.side_a, pair.ids, pair.a, pair.scale), _level(pair.side_b, pair.ids_b, pair.b, pair.scale)
     clusters = None
     if pair.difference is not None and pair.clusters is not None:
         clusters = clustered_difference(pair.difference, pair.clusters, bounds=_bounds(pair))
@@ -73,9 +73,9 @@ def contrast(pair: Pair, *, seed: int = SEED) -> Contrast:
 
 
 def family(pairs: Sequence[Pair], *, seed: int = SEED) -> tuple[Contrast, ...]:
-    """Several comparisons with one side, declared together: p-values adjusted after Holm."""
+    """Several comparisons with one side, declared together: p-values, clusters counted, adjusted after Holm."""
     found = [contrast(pair, seed=seed) for pair in pairs]
-    adjusted = _adjusted([one.p_value for one in found], holm)
+    adjusted = _adjusted([_counting(one.clusters, one.p_value) for one in found], holm)
     whole = [replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True)]
     return tuple(replace(one, better=_better(one)) for one in whole)
 
@@ -104,16 +104,17 @@ def _bounds(pair: Pair) -> tuple[float, float] | None:
     return low - high, high - low
 
 
-def _level(pair: Pair, side: Side, scores: Array) -> Level:
+def _level(side: Side, ids: Sequence[str], scores: Array, scale: tuple[float, float] | None) -> Level:
+    """A side's own figures, all of them over the same prompts."""
     if side.kind == "scores":
-        own = mean_difference(scores, bounds=pair.scale)
+        own = mean_difference(scores, bounds=scale)
         return Level(n=own.n, mean=own.mean, ci=own.ci)
     level = level_of(mean_score(scores))
     if side.kind != "predictions":
         return level
-    counted = classes.confusion(
-        [record.label for record in side.predictions], [record.prediction for record in side.predictions]
-    )
+    compared = {*ids}
+    kept = [record for record in side.predictions if record.id in compared]
+    counted = classes.confusion([record.label for record in kept], [record.prediction for record in kept])
     return replace(level, macro_f1=classes.macro_f1(counted), mcc=classes.mcc(counted))
 
 
@@ -160,12 +161,41 @@ def _holds(clusters: Clustered, above: bool) -> bool:
     return clusters.ci is not None and (clusters.ci[0] > 0 if above else clusters.ci[1] < 0)
 
 
+def _counting(clusters: Clustered | None, p_value: float | None) -> float | None:
+    """The more careful p-value of two: the one that takes prompts as independent, and the one that counts clusters.
+
+    Clusters that do not differ at all have the sign test of as many, one alone has none.
+    """
+    if clusters is None or p_value is None:
+        return p_value
+    if clusters.p_value is not None:
+        return max(p_value, clusters.p_value)
+    return max(p_value, sign_test(clusters.clusters, 0)) if clusters.clusters > 1 else None
+
+
+def _clustered(pair: Pair, a: Array, b: Array, ids: Sequence[str], tested: _Tested) -> _Tested:
+    """A part's interval and p-value where its prompts share clusters: no narrower, and no smaller, than theirs."""
+    known = dict(zip(pair.ids, pair.clusters or (), strict=False))
+    names = [known.get(name, f"p {name}") for name in ids]
+    own, ends = tested.difference, tested.difference.ci
+    if not pair.paired or len(set(names)) == len(names) or ends is None:
+        return tested
+    rough = clustered_difference(b - a, names, bounds=_bounds(pair))
+    if rough.ci is None:
+        reason = "its prompts are all of one cluster" if rough.clusters < 2 else "its clusters do not differ"
+        return replace(tested, difference=replace(own, se=None, ci=None, reason=reason), p_value=None)
+    ci = min(ends[0], rough.ci[0]), max(ends[1], rough.ci[1])
+    return replace(tested, difference=replace(own, ci=ci), p_value=_counting(rough, tested.p_value))
+
+
 def _slices(pair: Pair, seed: int) -> dict[str, Part]:
     found = {}
     for name in sorted(pair.slices.keys() | pair.slices_b.keys()):
         nothing = np.empty(0, dtype=np.intp)
-        a, b = pair.a[pair.slices.get(name, nothing)], pair.b[pair.slices_b.get(name, nothing)]
-        found[name] = _part(a, b, _tested(pair, a, b, seed))
+        places = pair.slices.get(name, nothing)
+        a, b = pair.a[places], pair.b[pair.slices_b.get(name, nothing)]
+        own = [pair.ids[place] for place in places.tolist()]
+        found[name] = _part(a, b, _clustered(pair, a, b, own, _tested(pair, a, b, seed)))
     return _with_adjusted(found, benjamini_hochberg)
 
 
@@ -182,7 +212,8 @@ def _judges(pair: Pair, seed: int) -> dict[str, Part]:
             np.array([scores[prompt] for prompt in (common if pair.paired else sorted(scores))], dtype=np.float64)
             for scores in (a, b)
         ]
-        found[name] = _part(arrays[0], arrays[1], _tested(pair, arrays[0], arrays[1], seed))
+        tested = _tested(pair, arrays[0], arrays[1], seed)
+        found[name] = _part(arrays[0], arrays[1], _clustered(pair, arrays[0], arrays[1], common, tested))
     return _with_adjusted(found, holm)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from harness.classify.collect import find, is_complete, notes_of
 from harness.classify.guess import UNANSWERED
 from harness.classify.run import PREDICTIONS
-from harness.contrast.measured import Named, Side
+from harness.contrast.measured import Named, Side, wrong_without
 from harness.errors import InputError, Problem
 from harness.models.spec import Spec
 
@@ -26,7 +26,8 @@ def of_classify_run(path: Path, judges: Sequence[str], read: Reader) -> Side:
     if not found.predictions:
         raise InputError([Problem(path=str(path), what=f"holds no prediction yet; `harness resume {path}` goes on")])
     side = read(path / PREDICTIONS, judges)
-    lost = {record.id for record in found.predictions if getattr(record, "status", "ok") in UNANSWERED}
+    lost = {record.id for record in side.predictions if getattr(record, "status", "ok") in UNANSWERED}
+    answered = tuple(record for record in side.predictions if record.id not in lost)
     spec: Spec = found.planned.candidate
     settings = {"task": found.planned.task_sha256[:12], "mode": str(found.manifest.get("mode"))}
     template = found.manifest.get("fingerprints", {}).get("template")
@@ -41,5 +42,6 @@ def of_classify_run(path: Path, judges: Sequence[str], read: Reader) -> Side:
             leaked=found.leakage.ids if found.leakage is not None else (),
             settings=settings | ({"template": str(template)[:12]} if template else {}),
         ),
-        notes=(*side.notes, *notes_of(found)),
+        predictions=answered,
+        notes=(*wrong_without(answered), *notes_of(found)),
     )

@@ -5,7 +5,7 @@ It refuses nothing; `reading` makes it from files, `comparable` says whether two
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -106,3 +106,10 @@ class Side:
     def missing(self) -> int:
         """Prompts without a usable score: counted, never averaged."""
         return len(self.prompts) - len(self.scores)
+
+
+def wrong_without(records: Sequence[PredictionRecord]) -> tuple[str, ...]:
+    """That items without a prediction count as wrong, where there are any."""
+    none = sum(record.prediction is None for record in records)
+    said = f"{none} of {len(records)} prompts have no prediction (null); each counts as wrong"
+    return (said,) if none else ()

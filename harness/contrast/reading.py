@@ -24,7 +24,7 @@ from harness.contrast.asked import (
 )
 from harness.contrast.graded import categories_of, clusters_of, of_score_run, of_scores
 from harness.contrast.losses import of_loss_run
-from harness.contrast.measured import Facts, Named, Side
+from harness.contrast.measured import Facts, Named, Side, wrong_without
 from harness.decision import control_counts, counting, is_blind
 from harness.errors import InputError, Problem
 from harness.figures import judge_result, panel_votes
@@ -245,8 +245,6 @@ def of_predictions(path: Path, judges: Sequence[str] = ()) -> Side:
     if judges:
         raise InputError([Problem(path=str(path), what="holds predictions, which no judge made; leave --judge out")])
     records = read(path, PredictionRecord)
-    none = sum(record.prediction is None for record in records)
-    said = f"{none} of {len(records)} prompts have no prediction (null); each counts as wrong"
     return Side(
         path=path,
         kind="predictions",
@@ -257,7 +255,7 @@ def of_predictions(path: Path, judges: Sequence[str] = ()) -> Side:
         clusters=clusters_of(records),
         scale=(0.0, 1.0),
         predictions=tuple(records),
-        notes=(said,) if none else (),
+        notes=wrong_without(records),
     )
 
 

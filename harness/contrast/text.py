@@ -18,7 +18,9 @@ def render(found: Sequence[Contrast | LossContrast], *, width: int = WIDTH) -> s
     if len(found) == 1:
         return _one(found[0], width)
     each = [f"— {place} of {len(found)} —\n\n{_one(one, width)}" for place, one in enumerate(found, 1)]
-    first = f"{len(found)} comparisons with A, declared together; p-values after Holm decide"
+    clusters = any(isinstance(one, Contrast) and one.clusters is not None for one in found)
+    counted = ", clusters counted," if clusters else ""
+    first = f"{len(found)} comparisons with A, declared together; p-values after Holm{counted} decide"
     return "\n".join([wrap(first, width), "", *each])
 
 
@@ -77,6 +79,8 @@ def _parts(title: str, found: Contrast, parts: Mapping[str, Part], said: str, wi
         for name, part in parts.items()
     ]
     lines = table(title, ["A", "B", "B − A", "95 %", "p", "adjusted", "n"], rows, width)
+    if found.clusters is not None:
+        said = f"{said}; interval and p count clusters"
     return "\n".join([*lines, note(said, width)])
 
 

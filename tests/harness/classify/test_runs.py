@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 from sklearn import metrics
@@ -136,6 +137,25 @@ def test_what_the_provider_failed_at_is_asked_again_on_resume(tmp_path):
         second = harness("resume", tmp_path / "run", "--json", env=env)
         assert left <= len(server.requests) - begun <= left + 1
     assert (second.code, second.json["complete"], second.json["n"]) == (0, True, 40)
+
+
+def test_items_that_a_provider_failed_at_are_in_no_figure_of_a_comparison(tmp_path, asked):
+    whole, part = asked[0] / "run", tmp_path / "run"
+    shutil.copytree(whole, part)
+    rows = lines(whole / "predictions.jsonl")
+    for row in rows[:6]:
+        row |= {"prediction": None, "status": "provider_error"}
+    write_lines(part / "predictions.jsonl", rows)
+    kept = rows[6:]
+    done = harness("compare", whole, part, "--json", env=environment(tmp_path))
+    assert done.code == 0, done.err
+    assert done.json["missing"] == {"a": 0, "b": 6, "one_side_only": 6}
+    gold, said = [row["label"] for row in kept], [row["prediction"] or "none" for row in kept]
+    for side in ("a", "b"):
+        own = done.json[side]
+        assert own["n"] == len(kept)
+        assert own["mcc"] == pytest.approx(metrics.matthews_corrcoef(gold, said))
+        assert own["macro_f1"] == pytest.approx(metrics.f1_score(gold, said, labels=LABELS, average="macro"))
 
 
 @pytest.mark.parametrize(("target", "code"), [(0.2, 0), (0.62, 3), (0.95, 1)])
