@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harness.classify.guess import Done, Guess
+from harness.classify.guess import Done, Guess, Status
 from harness.classify.reading import label_of
 from harness.classify.template import Example, Shown, TaskTemplate
 from harness.errors import InputError
@@ -167,9 +167,8 @@ class GenerationClassifier:
 def read(answer: Answer, words: Mapping[str, str]) -> Guess:
     """The label that a written answer names, or why there is none."""
     if answer.texts is None:
-        refused = bool(answer.details.get("refused"))
         details = {"error": str(answer.details.get("error", "no answer came"))}
-        return Guess(label=None, status="refused" if refused else "provider_error", details=details)
+        return Guess(label=None, status=_ended(answer), details=details)
     reply = answer.texts[0]
     found = label_of(reply, words)
     told: dict[str, Any] = {"reply": reply}
@@ -179,3 +178,10 @@ def read(answer: Answer, words: Mapping[str, str]) -> Guess:
         return Guess(label=found, details=told)
     cut = answer.finish == "length"
     return Guess(label=None, status="truncated" if cut else "invalid_parse", details=told)
+
+
+def _ended(answer: Answer) -> Status:
+    """Why there is no text: what the model itself ended is not asked again."""
+    if answer.details.get("too_long") is not None:
+        return "truncated"
+    return "refused" if answer.details.get("refused") else "provider_error"

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.records import PredictionRecord
 from harness.stats import classerror
-from harness.stats.classerror import ClassIntervals, Estimate, class_intervals
+from harness.stats.classerror import ClassIntervals, Estimate, class_intervals, widened
 from harness.stats.classes import ClassFigures, Confusion, confusion, majority, per_class
 from harness.stats.clusters import Clustered, clustered_mean
 from harness.stats.intervals import Mean, mean_score
@@ -31,7 +31,10 @@ MEASURES: Mapping[str, classerror.Measure] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Slice:
-    """The items of one slice: Wilson's interval, and what always saying its most frequent label would score."""
+    """The items of one slice: Wilson's interval, and what always saying its most frequent label would score.
+
+    Where items share clusters the interval is no narrower than the clustered one.
+    """
 
     accuracy: Mean
     majority_rate: float
@@ -74,7 +77,7 @@ def figures_of(records: Sequence[PredictionRecord]) -> Figures:
         over_classes={name: classerror.estimate(counted, measure, clusters) for name, measure in MEASURES.items()},
         classes=per_class(counted),
         intervals=class_intervals(counted, clusters),
-        slices=_slices(ordered, hits),
+        slices=_slices(ordered, hits, clusters),
         majority=majority(counted),
         none=dict(sorted(Counter(_status(record) for record in ordered if record.prediction is None).items())),
     )
@@ -91,7 +94,9 @@ def clusters_of(records: Sequence[PredictionRecord]) -> list[str] | None:
     return named if len(set(named)) < len(named) else None
 
 
-def _slices(records: Sequence[PredictionRecord], hits: NDArray[np.float64]) -> dict[str, Slice]:
+def _slices(
+    records: Sequence[PredictionRecord], hits: NDArray[np.float64], clusters: Sequence[str] | None
+) -> dict[str, Slice]:
     places: dict[str, list[int]] = defaultdict(list)
     for place, record in enumerate(records):
         for name in dict.fromkeys(record.slices or ()):
@@ -99,7 +104,12 @@ def _slices(records: Sequence[PredictionRecord], hits: NDArray[np.float64]) -> d
     found = {}
     for name in sorted(places):
         most = Counter(records[place].label for place in places[name]).most_common(1)[0][1]
-        found[name] = Slice(accuracy=mean_score(hits[places[name]]), majority_rate=most / len(places[name]))
+        accuracy = mean_score(hits[places[name]])
+        if clusters is not None:
+            mask = np.zeros(len(records), dtype=bool)
+            mask[places[name]] = True
+            accuracy = replace(accuracy, ci=widened(accuracy.ci, hits[mask] > 0, mask, clusters))
+        found[name] = Slice(accuracy=accuracy, majority_rate=most / len(places[name]))
     return found
 
 

@@ -57,7 +57,12 @@ def fit(validation: Sequence[PredictionRecord], rare: Sequence[str], *, aim: Aim
 
 
 def applied(records: Sequence[PredictionRecord], rare: RareOffsets) -> list[PredictionRecord]:
-    """The records with the predictions that the offsets make, in their order. Raises InputError as `fit` does."""
+    """The records with the predictions that the offsets make, in their order. Raises InputError as `fit` does.
+
+    Where no offset was fitted, the predictions stay what they were, however ties were broken.
+    """
+    if not any(own.value for own in rare.offsets.values()):
+        return list(records)
     said = predicted(_logs(records, rare.labels), tuple(rare.offsets.values()))
     return [
         record.model_copy(update={"prediction": rare.labels[place]})

@@ -5,14 +5,14 @@ Refuses a file that lacks an item, that holds another label for one than the tas
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 from harness.classify.guess import Done, Guess, Status
 from harness.errors import InputError, Problem
-from harness.records import PredictionRecord, read
+from harness.records import PredictionRecord, gather
 from harness.report.numerals import listed, plural
 from harness.tasks.values import LETTERS, Item
 
@@ -30,7 +30,17 @@ class RecordedPredictions:
         """Hand out what is recorded; a prediction of null is one that could not be read."""
         for item in items:
             found = self.by_id[item.id]
-            done(item, Guess(label=found.prediction, status=_status(found), probabilities=found.probabilities))
+            given = getattr(found, "latency_s", None)
+            details = {"latency_s": given} if given is not None else {}
+            done(
+                item,
+                Guess(
+                    label=found.prediction,
+                    status=_status(found),
+                    probabilities=found.probabilities,
+                    details=details,
+                ),
+            )
 
 
 def _status(found: PredictionRecord) -> Status:
@@ -42,25 +52,34 @@ def _status(found: PredictionRecord) -> Status:
 
 def load(path: Path, items: Sequence[Item], head: str, labels: Sequence[str]) -> RecordedPredictions:
     """The predictions of a file for these items. Raises InputError with every problem."""
-    by_id = {record.id: record for record in read(path, PredictionRecord)}
+    asked = {item.id: item for item in items}
+
+    def check(found: PredictionRecord) -> Iterator[str]:
+        if found.id in asked:
+            yield from _wrong(found, asked[found.id], head, labels)
+
+    records, problems = gather(path, PredictionRecord, check=check)
+    by_id = {record.id: record for record in records}
     missing = [item.id for item in items if item.id not in by_id]
-    problems = []
     if missing:
         what = f"lacks {plural(len(missing), 'item')} of {len(items):,}: {listed(missing, 5)}; give predictions for all"
         if len(missing) == len(items) and by_id:
             what += f" (its ids are {listed(list(by_id), 3)}: `id: COLUMN` of the task says where items have theirs)"
         problems.append(Problem(path=str(path), what=what))
-    for item in items:
-        found = by_id.get(item.id)
-        if found is None:
-            continue
-        known = LETTERS[: len(item.options)] if item.options else labels
-        if found.label != item.labels[head]:
-            what = f"item {item.id!r} has the label {found.label!r} here and {item.labels[head]!r} in {item.place}"
-            problems.append(Problem(path=str(path), what=f"{what}; these are other items, or other labels"))
-        elif found.prediction is not None and found.prediction not in known:
-            what = f"item {item.id!r}: the prediction {found.prediction!r} is no label; the labels are "
-            problems.append(Problem(path=str(path), what=what + ", ".join(known)))
     if problems:
         raise InputError(problems)
     return RecordedPredictions(by_id=by_id)
+
+
+def _wrong(found: PredictionRecord, item: Item, head: str, labels: Sequence[str]) -> Iterator[str]:
+    """Why a prediction is none of this item."""
+    known = LETTERS[: len(item.options)] if item.options else labels
+    foreign = sorted({*(found.probabilities or {})} - {*known})
+    if found.label != item.labels[head]:
+        what = f"item {found.id!r} has the label {found.label!r} here and {item.labels[head]!r} in {item.place}"
+        yield f"{what}; these are other items, or other labels"
+    elif found.prediction is not None and found.prediction not in known:
+        yield f"item {found.id!r}: the prediction {found.prediction!r} is no label; the labels are {', '.join(known)}"
+    elif foreign:
+        what = f"item {found.id!r} has a probability of {foreign[0]!r}, which is no label"
+        yield f"{what}; the labels are {', '.join(known)}"

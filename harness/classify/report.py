@@ -10,7 +10,7 @@ from harness.classify.summary import ClassifySummary
 from harness.classify.words import NAMES, number
 from harness.classify.wrong import Wrong
 from harness.goal import Met
-from harness.report.numerals import DASH, in_percent, percent, plural, span
+from harness.report.numerals import DASH, brief, in_percent, percent, plural, span
 
 Rows = list[tuple[str, list[str]]]
 # So many labels and slices have a row of their own; summary.json has all.
@@ -101,7 +101,7 @@ def speed(report: ClassifyReport) -> Sequence[str]:
     if own.p50 is None or own.p95 is None:
         return report.took
     return [
-        f"half of {plural(own.n, 'item')} took at most {own.p50:,.3g} ms, 95 % at most {own.p95:,.3g} ms",
+        f"half of {plural(own.n, 'item')} took at most {brief(own.p50)} ms, 95 % at most {brief(own.p95)} ms",
         *report.took,
     ]
 

@@ -131,11 +131,14 @@ class TaskTemplate:
             raise ValueError(f"the template {self.name!r} cannot be filled: {error}") from None
 
 
+def is_bundled(name: str) -> bool:
+    """Whether a template's name is that of a bundled one, and no path."""
+    return "/" not in name and not name.endswith(".md") and (FOLDER / f"{name}.md").exists()
+
+
 def load(name: str, folder: Path = FOLDER) -> TaskTemplate:
     """A bundled template by name, or a file by its path, relative to `folder`. Raises ValueError."""
-    path = FOLDER / f"{name}.md"
-    if "/" in name or name.endswith(".md") or not path.exists():
-        path = folder / name
+    path = FOLDER / f"{name}.md" if is_bundled(name) else folder / name
     try:
         return TaskTemplate(name, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):

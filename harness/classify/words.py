@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from harness.classify.calibrated import Believed, Calibrated
 from harness.classify.summary import CONFUSED, ClassifySummary
-from harness.report.numerals import listed, one_line, p_value, percent, plural, span
+from harness.report.numerals import decimals, listed, one_line, p_value, percent, plural, span
 from harness.stats.classerror import Estimate
 from harness.stats.intervals import SMALL
 
@@ -31,8 +31,8 @@ def name(label: str) -> str:
 
 
 def number(value: float) -> str:
-    """A figure over classes: three decimals."""
-    return f"{value:.3f}".replace("-", "−")
+    """A figure over classes: three decimals, more beside −1, 0 and 1."""
+    return decimals(value, 3)
 
 
 def figure(found: Estimate) -> str:
@@ -137,13 +137,14 @@ def _of_the_model(found: ClassifySummary) -> Iterator[str]:
         yield f"all items have one label, {name(label)}: always saying it would be right on 100 %"
     elif len(said) == 1 and own.n > 1:
         yield f"collapsed: every prediction is {name(next(iter(said)))}"
-    if rate < 1 and own.accuracy.ci is not None and own.accuracy.ci[0] <= rate:
+    rough = own.clustered
+    ci = own.accuracy.ci if rough is None or rough.ci is None else rough.ci
+    if rate < 1 and ci is not None and ci[0] <= rate:
         shown = f"always saying {name(label)} ({percent(rate, own.n)})"
-        if own.accuracy.ci[1] < rate:
+        if ci[1] < rate:
             yield f"worse than {shown}: the whole interval lies below"
         else:
             yield f"these {own.n:,} items cannot tell it from {shown}: the interval does not exclude that"
-    rough = own.clustered
     if rough is not None:
         ends = f"95 % {span(*rough.ci, own.n)}" if rough.ci else "no interval"
         yield f"items come in {plural(rough.clusters, 'cluster')}: counting these the accuracy's interval is {ends}"

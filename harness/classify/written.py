@@ -25,7 +25,7 @@ from harness.errors import InputError
 from harness.folder import as_json, write_whole
 from harness.models.encoder.asking import members_of
 from harness.records import PredictionRecord
-from harness.report.numerals import listed, plural, storage
+from harness.report.numerals import brief, listed, plural, storage
 from harness.tasks.values import Item
 
 RESULTS, HISTORY, CLASSES, ERRORS, THRESHOLDED = (
@@ -65,14 +65,14 @@ def took(made: Classified, training: Mapping[str, Any] | None) -> Iterator[str]:
     if timing.get("items_per_s"):
         items, seconds = plural(int(timing["items"]), "item"), float(timing["seconds"])
         rate = timing["items_per_s"]
-        yield f"together {rate:{',.0f' if rate >= 100 else '.3g'}} items a second ({items} in {seconds:,.3g} s)"
+        yield f"together {brief(rate)} items a second ({items} in {brief(seconds)} s)"
     memory = timing.get("peak_memory_bytes") or {}
     if memory:
         yield f"at most {listed([f'{storage(own)} ({HOLDERS.get(name, name)})' for name, own in memory.items()])} held"
     trained, own = (training or {}).get("seconds"), gain(made.summary, training)
     if trained:
         gained = f"; {100 * own:+.2g} points of accuracy a second, against always saying one label" if own else ""
-        yield f"its training took {float(trained):,.3g} s{gained}".replace("-", "−")
+        yield f"its training took {brief(float(trained))} s{gained}".replace("-", "−")
 
 
 def gain(summary: ClassifySummary, training: Mapping[str, Any] | None) -> float | None:

@@ -10,7 +10,7 @@ from harness.contrast.grades import by_whom
 from harness.contrast.results import Contrast, Level, Part
 from harness.contrast.sides import Side
 from harness.report.columns import WIDTH, listing, note, table, wrap
-from harness.report.numerals import DASH, p_value
+from harness.report.numerals import DASH, decimals, p_value
 
 
 def render(found: Sequence[Contrast | LossContrast], *, width: int = WIDTH) -> str:
@@ -54,7 +54,7 @@ def _levels(found: Contrast, width: int) -> str:
 
 
 def _level(found: Contrast, level: Level) -> list[str]:
-    more = [f"{value:.3f}" if value is not None else DASH for value in (level.macro_f1, level.mcc)]
+    more = [decimals(value, 3) if value is not None else DASH for value in (level.macro_f1, level.mcc)]
     own = more if found.pair.kind == "predictions" else []
     ends = words.ends(found, level.ci, level.n)
     return [words.level(found, level.mean, level.n), ends, *own, f"{level.n:,}"]

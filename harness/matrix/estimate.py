@@ -105,8 +105,12 @@ def parameters_of(suite: MatrixSuite, cell: Cell) -> int | None:
 
 
 def counted(folder: Path) -> int | None:
-    """The parameters in a folder's safetensors, from their headers; None where there are none."""
-    shapes = [value["shape"] for file in sorted(folder.glob("*.safetensors")) for value in tensors(file).values()]
+    """The parameters in a folder's safetensors, from their headers; None where there are none, or one is torn."""
+    try:
+        shapes = [value["shape"] for file in sorted(folder.glob("*.safetensors")) for value in tensors(file).values()]
+    except (OSError, ValueError):
+        # A run says what is wrong with them, and where.
+        return None
     return int(sum(np.prod(shape) for shape in shapes)) or None
 
 

@@ -17,7 +17,7 @@ from harness.matrix.results import Matrix, Row
 from harness.matrix.run import FOLDERS, RUN
 from harness.report.chart import axis, share
 from harness.report.html import environment, policy, source, writable
-from harness.report.numerals import DASH, p_value, percent, plural, span
+from harness.report.numerals import DASH, brief, p_value, percent, plural, span
 from harness.report.shares import ShareRow
 
 _HERE = Path(__file__).parent
@@ -87,7 +87,7 @@ def _row(row: Row) -> ShareRow:
     value, ci, rate = own.get("accuracy"), own.get("ci"), own.get("majority_rate")
     ends = (float(ci[0]), float(ci[1])) if ci else None
     latency = own.get("latency_ms") or {}
-    slowest = f"95 % {latency['p95']:.3g}" if latency.get("p95") is not None else ""
+    slowest = f"95 % {brief(latency['p95'])}" if latency.get("p95") is not None else ""
     return ShareRow(
         label=f"{row.cell.model} {row.cell.mode}",
         href=f"{FOLDERS}/{row.cell.name}/{RUN}/report.html",

@@ -17,6 +17,7 @@ from typing import Any, Literal, Protocol
 
 from harness.errors import HarnessError, RunStopped
 from harness.matrix.suite import Cell, MatrixSuite
+from harness.report.numerals import decimals
 
 CELLS, FOLDERS, LOG, RUN = "cells.jsonl", "cells", "matrix.log", "run"
 State = Literal["waiting", "running", "done", "failed"]
@@ -106,9 +107,15 @@ def told(standing: Standing) -> str:
         return f"failed: {standing.reason}"
     if standing.state != "done":
         return standing.state
-    span = f" ({100 * standing.ci[0]:.1f} to {100 * standing.ci[1]:.1f})" if standing.ci else ""
-    accuracy = "no accuracy" if standing.accuracy is None else f"accuracy {100 * standing.accuracy:.1f} %{span}"
+    low_high = [in_points(end) for end in standing.ci or ()]
+    span = f" ({' to '.join(low_high)})" if low_high else ""
+    accuracy = "no accuracy" if standing.accuracy is None else f"accuracy {in_points(standing.accuracy)} %{span}"
     return f"{accuracy} in {standing.seconds or 0:.0f} s"
+
+
+def in_points(share: float) -> str:
+    """A share in percent to one decimal, more beside 0 and 100."""
+    return decimals(100 * share, 1, (0, 100))
 
 
 def _append(run: Path, cell: Cell, standing: Standing) -> None:

@@ -6,7 +6,7 @@ from harness.matrix import words
 from harness.matrix.questions import Question
 from harness.matrix.results import Matrix, Row
 from harness.report.columns import WIDTH, listing, table, wrap
-from harness.report.numerals import DASH, percent, span
+from harness.report.numerals import DASH, brief, decimals, percent, span
 
 HEADS = ("right", "95 %", "n", "macro F1", "ms", "trained s")
 
@@ -48,7 +48,7 @@ def cells(row: Row) -> list[str]:
         percent(accuracy, n) if accuracy is not None else DASH,
         span(ci[0], ci[1], n) if ci else DASH,
         f"{n:,}",
-        f"{macro:.3f}" if macro is not None else DASH,
-        f"{row.result.latency_ms:.3g}" if row.result.latency_ms is not None else DASH,
+        decimals(macro, 3) if macro is not None else DASH,
+        brief(row.result.latency_ms) if row.result.latency_ms is not None else DASH,
         f"{row.result.train_s:,.0f}" if row.result.train_s is not None else DASH,
     ]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
-from harness.matrix.run import Standing
+from harness.matrix.run import Standing, in_points
 from harness.matrix.suite import Cell
 from harness.report.numerals import one_line, plural
 
@@ -178,7 +178,7 @@ def _mark(own: Standing | None) -> str:
     if own.accuracy is None:
         return "done"
     half = f" ±{50 * (own.ci[1] - own.ci[0]):.1f}" if own.ci else ""
-    return f"{100 * own.accuracy:.1f}{half}"
+    return f"{in_points(own.accuracy)}{half}"
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from harness.matrix.questions import Contrast, Question
 from harness.matrix.results import Matrix, Row
-from harness.report.numerals import p_value, plural
+from harness.matrix.run import in_points
+from harness.report.numerals import brief, decimals, p_value, plural
 
 # So many contrasts of an open question are told; summary.json has all.
 MOST = 12
@@ -14,7 +15,8 @@ MOST = 12
 
 def points(value: float) -> str:
     """A difference in points of accuracy: +1.2, −6.1."""
-    return f"{100 * value:+.1f}".replace("-", "−")
+    shown = decimals(100 * value, 1, (0,))
+    return f"+{shown}" if value >= 0 else shown
 
 
 def figures(found: Contrast) -> str:
@@ -97,9 +99,9 @@ def _beats(a: Row, b: Row) -> bool:
 
 
 def _cost(row: Row) -> str:
-    parts = [f"right on {100 * _accuracy(row):.1f} %"]
+    parts = [f"right on {in_points(_accuracy(row))} %"]
     if row.result.latency_ms is not None:
-        parts.append(f"{row.result.latency_ms:.3g} ms an item")
+        parts.append(f"{brief(row.result.latency_ms)} ms an item")
     if row.result.train_s is not None:
         parts.append(f"{row.result.train_s:,.0f} s of training" if row.result.train_s else "no training")
     return ", ".join(parts)

@@ -15,7 +15,7 @@ import yaml
 from harness.classify.asking import shown
 from harness.classify.launch import head_of, template_of, words_of
 from harness.classify.suite import MethodKeys
-from harness.classify.template import TaskTemplate
+from harness.classify.template import TaskTemplate, is_bundled
 from harness.errors import InputError
 from harness.folder import write_whole
 from harness.matrix.suite import HEADED, TRAINED, Cell, MatrixSuite, TaskCellKeys, merged
@@ -44,6 +44,9 @@ def write_cell(suite: MatrixSuite, cell: Cell, into: Path) -> Path:
         write_whole(into / RECIPE, as_yaml(recipe))
         candidate = f"recipe/{into.resolve() / RECIPE}"
     method = dict(settings.method) if cell.mode not in HEADED else {}
+    template = method.get("template")
+    if isinstance(template, str) and (suite.folder / template).is_file() and not is_bundled(template):
+        method["template"] = str((suite.folder / template).resolve())
     values = {
         "name": cell.name,
         "kind": "classify",
@@ -83,9 +86,11 @@ def _absolute_task(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 def absolute_spec(spec: str, folder: Path) -> str:
     """A spec whose files are found from anywhere; a hub id stays what it is."""
     kind, _, rest = spec.partition("/")
-    if kind == "recipe" or (kind == "hf" and (folder / rest).exists()):
-        return f"{kind}/{(folder / rest).resolve()}"
-    return spec
+    if kind not in ("recipe", "recorded", "hf", "reward"):
+        return spec
+    places = [rest] if kind in ("recipe", "recorded") or (folder / rest).exists() else rest.split("+")
+    always = kind in ("recipe", "recorded")
+    return f"{kind}/{'+'.join(str((folder / p).resolve()) if always or (folder / p).exists() else p for p in places)}"
 
 
 def encoder_recipe(suite: MatrixSuite, cell: Cell) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 A label's log-likelihood is the sum over its tokens of the log-probability of each after the context and the tokens
 before it. What the labels of one context share is read once, and what all contexts begin with (instructions, examples)
 is read once altogether (see `nexttoken`). A label's tokens are what context and label together have beyond the tokens
-of the context alone; blanks at the context's end belong to the label, since tokenizers put them there.
+of the context alone; blanks at the context's end belong to the label, since tokenizers put them there. Where a
+tokenizer joins the context's end with a label, all labels of that context begin where its tokens are still the same.
 """
 
 from __future__ import annotations
@@ -192,8 +193,10 @@ def _encoded(tokenizer: Any, asks: Sequence[Ask]) -> list[_Encoded]:
     made = []
     for ask in asks:
         pairs = [next(found) for _ in ask.labels]
-        context = pairs[0][0] or _begin(tokenizer)
-        made.append(_Encoded(context=context, labels=[_after(before, whole) for before, whole in pairs]))
+        wholes = [whole for _, whole in pairs]
+        begin = _begun(pairs[0][0], wholes)
+        context = wholes[0][:begin] or _begin(tokenizer)
+        made.append(_Encoded(context=context, labels=[whole[begin:] for whole in wholes]))
     return made
 
 
@@ -208,9 +211,10 @@ def _parts(ask: Ask, label: str) -> tuple[str, str]:
     return context, ask.context[len(context) :] + label
 
 
-def _after(before: list[int], whole: list[int]) -> list[int]:
-    """A label's tokens; where the joint text has no more tokens than the context, its last one."""
-    return whole[len(before) :] or whole[-1:]
+def _begun(before: Sequence[int], wholes: Sequence[Sequence[int]]) -> int:
+    """How many tokens the context and all joint texts begin with; at least one of each joint text is left."""
+    begin = min(len(before), *(len(whole) - 1 for whole in wholes))
+    return next((at for at in range(begin) if any(whole[at] != before[at] for whole in wholes)), begin)
 
 
 def _begin(tokenizer: Any) -> list[int]:

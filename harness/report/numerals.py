@@ -34,6 +34,20 @@ def percent(rate: float, n: int) -> str:
     return f"{in_percent(rate, n)} %"
 
 
+def decimals(value: float, digits: int, landmarks: Sequence[float] = (-1.0, 0.0, 1.0)) -> str:
+    """A figure to so many decimals, at most three more where it would print as a landmark that it is not."""
+    most = digits + 3
+    for landmark in landmarks:
+        while digits < most and value != landmark and round(value, digits) == landmark:
+            digits += 1
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def brief(value: float) -> str:
+    """A size to three significant digits, from a hundred on whole: "12.5", "1,750"."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
 def span(low: float, high: float, n: int) -> str:
     """Two rates as "54–76" (percent), or one figure where they print alike."""
     ends = in_percent(low, n), in_percent(high, n)

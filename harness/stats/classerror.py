@@ -231,16 +231,19 @@ def class_intervals(counted: Confusion, clusters: Sequence[str] | None = None) -
         if clusters is not None:
             of, said = counted.gold == place, counted.predicted == place
             masks = (said, of, of | said)
-            ends = [_widened(own, counted.hits[mask], mask, clusters) for own, mask in zip(ends, masks, strict=True)]
+            ends = [widened(own, counted.hits[mask], mask, clusters) for own, mask in zip(ends, masks, strict=True)]
         f1 = None if ends[2] is None else (_from_share(ends[2][0]), _from_share(ends[2][1]))
         found[label] = ClassIntervals(precision=ends[0], recall=ends[1], f1=f1)
     return found
 
 
-def _widened(
+def widened(
     ends: Interval | None, hits: NDArray[np.bool_], mask: NDArray[np.bool_], clusters: Sequence[str]
 ) -> Interval | None:
-    """The interval of a share, no narrower than the clustered one; one cluster alone tells nothing of others."""
+    """The interval of a share of the items of a mask (n,), no narrower than the clustered one.
+
+    `hits` are of these items alone, `clusters` name every item's. One cluster alone tells nothing of others.
+    """
     if ends is None:
         return None
     own = clustered_mean(hits.astype(np.float64), np.asarray(clusters, dtype=str)[mask].tolist()).ci

@@ -70,7 +70,7 @@ def assigned(pool: Pool, rule: Rule, *, where: str = "task", need: Need = TEST) 
     keyed = {split: [(each.key, each.item) for each in placed[split]] for split in items}
     for split in need:
         if not items.get(split):
-            raise InputError([Problem(path=where, what=f"there are no {_NAMES[split]} items; give {_WAYS[split]}")])
+            raise InputError([Problem(path=where, what=f"there are no {_NAMES[split]} items; {_way(split, rule)}")])
     head = next(iter(pool.heads))
     missing = [] if _choices(pool) else _untrained(pool, placed, rule, where)
     if missing and "train" in need:
@@ -96,6 +96,17 @@ def assigned(pool: Pool, rule: Rule, *, where: str = "task", need: Need = TEST) 
             *(problem.what[0].upper() + problem.what[1:] + "." for problem in missing if items.get("train")),
             *said,
         ),
+    )
+
+
+def _way(split: Split, rule: Rule) -> str:
+    """How a split that is empty gets items."""
+    asked = {"test": rule.kind != "given", "validation": rule.validation > 0, "train": False}
+    if not asked[split]:
+        return f"give {_WAYS[split]}"
+    return (
+        "the split could take none, for equal texts and clusters stay together and the only text of a label stays in "
+        f"training; give more items, or {_WAYS[split].partition(',')[0]}"
     )
 
 

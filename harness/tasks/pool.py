@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -137,7 +138,7 @@ def _one_class(heads: Mapping[str, tuple[str, ...]], together: Sequence[Placed])
 
 
 def _alike(known: Layout, heads: Mapping[str, tuple[str, ...]], together: Sequence[Placed]) -> list[Problem]:
-    """Found labels that differ by case or blanks alone: two spellings of one."""
+    """Found labels that differ by how they are written alone: two spellings of one."""
     problems = []
     for head in heads:
         if head in known.labels or known.options:
@@ -146,7 +147,7 @@ def _alike(known: Layout, heads: Mapping[str, tuple[str, ...]], together: Sequen
         told: set[str] = set()
         for placed in together:
             label = placed.item.labels[head]
-            before = first.setdefault(" ".join(label.casefold().split()), label)
+            before = first.setdefault(_plain(label), label)
             if before != label and label not in told:
                 told.add(label)
                 what = (
@@ -155,3 +156,14 @@ def _alike(known: Layout, heads: Mapping[str, tuple[str, ...]], together: Sequen
                 )
                 problems.append(placed.problem(what))
     return problems
+
+
+def _plain(label: str) -> str:
+    """A label without case, blanks, marks that nobody sees and other ways to write a letter; of a number its value."""
+    text = unicodedata.normalize("NFKC", label)
+    text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
+    text = " ".join(text.casefold().split())
+    try:
+        return repr(float(text))
+    except ValueError:
+        return text

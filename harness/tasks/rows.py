@@ -21,6 +21,7 @@ from harness.tasks.values import Split
 from harness.yamlfile import read_text
 
 Line = tuple[int, dict[str, Any]]
+_LONGEST_CELL = 2**31 - 1
 SUFFIXES = (".csv", ".jsonl", ".json", ".parquet")
 
 
@@ -103,6 +104,8 @@ def _json(path: Path) -> Found:
 
 def _csv(path: Path) -> Found:
     text = read_text(path)
+    # The library's own limit of a cell, 128 KiB, is less than a document may have.
+    csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
     begin = 1

@@ -146,5 +146,6 @@ def _spread(rows: Sequence[_Group], count: int, rng: np.random.Generator) -> lis
     if not 0 < count < n:
         return list(rows)
     first = np.floor((np.arange(count) + rng.random()) * n / count).astype(int).tolist()
-    rest = [int(place) for place in rng.permutation(n) if place not in set(first)]
+    chosen = {*first}
+    rest = [int(place) for place in rng.permutation(n) if place not in chosen]
     return [rows[place] for place in (*first, *rest)]
