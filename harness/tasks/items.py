@@ -12,7 +12,7 @@ from harness.errors import Problem
 from harness.records import Decimal
 from harness.report.numerals import plural
 from harness.tasks.duplicates import text_key
-from harness.tasks.labels import answer_place, label_of
+from harness.tasks.labels import Ambiguous, answer_place, label_of
 from harness.tasks.layout import Layout
 from harness.tasks.rows import Table
 from harness.tasks.values import LETTERS, Item
@@ -168,9 +168,15 @@ class _Reader:
         place = answer_place(row.get(name), keys, options)
         if place is None:
             wrong.append(f"the answer {row.get(name)!r:.60} is not among the options ({_listed(keys or options)})")
+        elif isinstance(place, Ambiguous):
+            ways = " or ".join(f"{LETTERS[each]} ({options[each]!r:.30})" for each in place.places)
+            wrong.append(
+                f"the answer {row.get(name)!r:.60} can be {ways}, as it is read for a text, a letter or a place; write "
+                "the options as an object and the answer as its key, or the answer as a number from 0"
+            )
         elif options.count(options[place]) > 1:
             wrong.append(f"the right option {options[place]!r:.60} stands twice among the options; keep one")
-        return options, {head: LETTERS[place or 0]}
+        return options, {head: LETTERS[place if isinstance(place, int) else 0]}
 
     def _options(self, row: Mapping[str, Any], wrong: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The options' keys (where they have some) and texts; nothing where they are not usable."""

@@ -46,18 +46,33 @@ def label_of(value: Any, labels: Sequence[str], names: Sequence[str] = ()) -> st
     return None if names and place < 0 else str(value)
 
 
-def answer_place(value: Any, keys: Sequence[str], options: Sequence[str]) -> int | None:
-    """Which option an answer names: by its key, its text, its letter, or its place counted from 0, in this order."""
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """An answer that can be read in several ways, which name different options: the places of these."""
+
+    places: tuple[int, ...]
+
+
+def answer_place(value: Any, keys: Sequence[str], options: Sequence[str]) -> int | Ambiguous | None:
+    """Which option an answer names, None where it names none.
+
+    An option's key comes first; then a number is its place, counted from 0. A text is an option's text, its letter or
+    the number of its place, and Ambiguous where it can be more than one of these.
+    """
     if value is None or isinstance(value, bool | list | dict):
         return None
-    text = str(value)
-    for among in (keys, options, [option.strip() for option in options]):
-        if text in among or text.strip() in among:
-            return list(among).index(text if text in among else text.strip())
-    text = text.strip()
-    letter = text.upper()
-    place = LETTERS.index(letter) if len(letter) == 1 and letter in LETTERS else _number(text)
-    return place if place is not None and 0 <= place < len(options) else None
+    text = str(value).strip()
+    if text in keys:
+        return list(keys).index(text)
+    place = _number(text)
+    place = place if place is not None and 0 <= place < len(options) else None
+    if isinstance(value, int) and place is not None:
+        return place
+    stripped = [option.strip() for option in options]
+    letter = LETTERS.index(text.upper()) if len(text) == 1 and text.upper() in LETTERS[: len(options)] else None
+    named = (stripped.index(text) if text in stripped else None, letter, place)
+    found = tuple(dict.fromkeys(each for each in named if each is not None))
+    return Ambiguous(found) if len(found) > 1 else found[0] if found else None
 
 
 def _number(text: str) -> int | None:

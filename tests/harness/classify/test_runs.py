@@ -256,6 +256,41 @@ def test_recorded_predictions_of_other_items_are_refused(tmp_path):
     assert "the prediction 'tepid' is no label; the labels are cold, hot" in said
 
 
+def test_recorded_probabilities_of_labels_that_are_none_are_refused_with_their_line(tmp_path):
+    suite = made(tmp_path / "suite", candidate="recorded/said.jsonl")
+    rows = [
+        {"id": row["id"], "label": row["label"], "prediction": row["label"], "probabilities": {row["label"]: 1.0}}
+        for row in lines(tmp_path / "suite/test.jsonl")
+    ]
+    rows[4]["probabilities"] = {rows[4]["label"]: 0.5, "tepid": 0.5}
+    write_lines(tmp_path / "suite/said.jsonl", rows)
+    done = harness("run", suite, "--out", tmp_path / "run", env=environment(tmp_path))
+    assert done.code == 2
+    assert "said.jsonl:5: item 'd04' has a probability of 'tepid', which is no label" in " ".join(done.err.split())
+
+
+def test_recorded_predictions_keep_how_long_they_took(tmp_path):
+    suite = made(tmp_path / "suite", candidate="recorded/said.jsonl")
+    rows = lines(tmp_path / "suite/test.jsonl")
+    said = [{"id": row["id"], "label": row["label"], "prediction": row["label"], "latency_s": 0.5} for row in rows]
+    write_lines(tmp_path / "suite/said.jsonl", said)
+    done = harness("run", suite, "--out", tmp_path / "run", "--json", env=environment(tmp_path))
+    assert done.json["latency_ms"] == {"p50": 500.0, "p95": 500.0, "n": 40}
+
+
+def test_what_is_too_long_for_an_api_is_truncated_and_not_asked_again(tmp_path):
+    suite = made(tmp_path / "suite", candidate="openai/small")
+    too_long = Fault(kind="too_long", containing="stew number 4", times=9)
+    with Loopback(policy=answers, faults=[too_long]) as server:
+        env = environment(tmp_path, server.url)
+        done = harness("run", suite, "--out", tmp_path / "run", "--json", env=env)
+        assert (done.code, done.json["complete"]) == (0, True), done.err
+        assert done.json["no_prediction"]["statuses"]["truncated"] == 1
+        begun = len(server.requests)
+        assert harness("resume", tmp_path / "run", env=env).code == 0
+        assert len(server.requests) == begun
+
+
 def test_changed_items_end_a_resume_in_one_sentence(tmp_path, asked):
     folder, _, _ = asked
     suite = made(tmp_path / "suite", candidate=f"recorded/{folder / 'run/predictions.jsonl'}")

@@ -105,3 +105,21 @@ def test_letters_are_read_in_the_ways_they_are_written():
     letters = {letter: letter for letter in "ABCDE"}
     assert [label_of(reply, letters) for reply in ("b", "(B)", "B.", "[[B]]", "Answer: (b)")] == ["B"] * 5
     assert label_of("B or C", letters) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "reply", "label"),
+    [
+        ((":)", ":("), ":)", "a"),
+        ((":)", ":("), ":(", "b"),
+        ((":)", ":("), "", None),
+        ((":)", ":("), "*", None),
+        (("*", "**"), "**", "b"),
+        (("none", "none."), "None.", "b"),
+        (("none", "none."), "none", "a"),
+        (("none", "none."), "'none'", None),
+        (("yes!", "no"), "Yes", "a"),
+    ],
+)
+def test_words_that_differ_by_marks_alone_are_told_apart_by_them(words, reply, label):
+    assert label_of(reply, dict(zip("ab", words, strict=True))) == label

@@ -122,3 +122,41 @@ def test_a_label_alone_follows_the_begin_or_the_end_mark(tiny):
     found = asked(*tiny, [Ask(context="", labels=("rice", "bread"))])[0]
     assert len(found.logs) == 2
     assert all(log < 0 for log in found.logs)
+
+
+@pytest.fixture(scope="module")
+def joining():
+    """A model whose tokenizer knows no words: it joins a label with what stands before it, where it has seen both."""
+    import tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    trainer = tokenizers.trainers.BpeTrainer(vocab_size=300, initial_alphabet=[chr(at) for at in range(32, 127)])
+    made.train_from_iterator([f"{text}\nLabel: hot" for text in ("a stew", "a roast")] * 20, trainer)
+    set_seed(4)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=made.get_vocab_size(), **sizes)).eval()
+    return model, PreTrainedTokenizerFast(tokenizer_object=made, bos_token=None, eos_token=None)
+
+
+def whole_text(model, ids):
+    """The log-likelihood of a text after its first token."""
+    import torch
+
+    with torch.no_grad():
+        logs = torch.log_softmax(model(input_ids=torch.tensor([ids])).logits[0], dim=-1)
+    return sum(float(logs[place - 1, ids[place]]) for place in range(1, len(ids)))
+
+
+def test_labels_that_a_tokenizer_joins_with_the_context_differ_as_their_whole_texts_do(joining):
+    model, tokenizer = joining
+    context, labels = "soup\nLabel:", (" hot", " cold", " ho")
+    before = tokenizer(context)["input_ids"]
+    wholes = [tokenizer(context + label)["input_ids"] for label in labels]
+    # The case itself: what the text with a label begins with is not what the context alone is.
+    assert any(whole[: len(before)] != before for whole in wholes)
+    found = asked(model, tokenizer, [Ask(context=context, labels=labels)])[0]
+    expected = [whole_text(model, whole) for whole in wholes]
+    assert [log - found.logs[0] for log in found.logs] == pytest.approx(
+        [each - expected[0] for each in expected], abs=1e-4
+    )

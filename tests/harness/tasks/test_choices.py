@@ -29,7 +29,10 @@ def asked(tmp_path, *rows, **keys):
         ('["x", "y", "z"]', "y"),
         (["3", "1", "2"], "1"),
         (["3", "1", "2"], 1),
-        (["B", "A", "C"], "A"),
+        # As the answers of MMLU: a number is a place, whatever the options say.
+        (["1", "0", "2"], 1),
+        (["1", "7", "2"], "7"),
+        ({"A": "B", "B": "A", "C": "C"}, "B"),
     ],
 )
 def test_the_right_option(tmp_path, options, answer):
@@ -37,6 +40,17 @@ def test_the_right_option(tmp_path, options, answer):
     assert found.test[0].labels == {"a": "B"}
     assert found.heads == {"a": ("A", "B", "C")}
     assert found.multiple_choice
+
+
+def test_an_answer_that_can_be_read_in_two_ways_is_no_answer(tmp_path):
+    rows = [(["B", "A", "C"], "A"), (["1", "0", "2"], "1"), (["x", "y", "z"], "x")]
+    written(tmp_path, "rows.jsonl", [{"q": f"question {n}", "o": o, "a": a} for n, (o, a) in enumerate(rows)])
+    first, second = problems(tmp_path, KEYS)
+    assert first.startswith(
+        "rows.jsonl:1: the answer 'A' can be B ('A') or A ('B'), as it is read for a text, a letter"
+    )
+    assert second.startswith("rows.jsonl:2: the answer '1' can be A ('1') or B ('0')")
+    assert "write the options as an object and the answer as its key" in second
 
 
 def test_options_in_columns_of_their_own(tmp_path):

@@ -201,3 +201,10 @@ def test_the_hash_follows_the_items_and_not_their_place(folder, tmp_path_factory
     assert task(elsewhere, table(files="other.jsonl")).sha256 == found.sha256
     written(elsewhere, "other.jsonl", [*REVIEWS[:-1], {**REVIEWS[-1], "label": "positive"}])
     assert task(elsewhere, table(files="other.jsonl")).sha256 != found.sha256
+
+
+def test_a_holdout_that_can_take_nothing_says_why(tmp_path):
+    written(tmp_path, "rows.jsonl", [{"text": "a", "label": "x"}, {"text": "b", "label": "y"}])
+    (said,) = problems(tmp_path, table(), {"holdout": 0.5})
+    assert "there are no test items; the split could take none" in said
+    assert "give a 'split'" not in said

@@ -187,3 +187,30 @@ def test_counts_and_the_majority():
 def test_an_empty_file(tmp_path, text):
     (tmp_path / "rows.jsonl").write_text(text, encoding="utf-8")
     assert problems(tmp_path, table()) == ["rows.jsonl: holds no rows; it needs at least one"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("caf\u00e9", "cafe\u0301"), ("warm", "warm\u200b"), ("1", "1.0"), ("Warm", "warm")]
+)
+def test_two_ways_to_write_one_label_are_no_two_labels(tmp_path, one, other):
+    rows = [{"text": f"text {place}", "label": label} for place, label in enumerate([one, "cold", other])]
+    written(tmp_path, "rows.jsonl", rows)
+    (said,) = problems(tmp_path, table())
+    assert said.startswith("rows.jsonl:3: the label ")
+    assert "looks the same" in said
+
+
+def test_numbers_of_one_value_in_json_are_one_label(tmp_path):
+    written(
+        tmp_path,
+        "rows.jsonl",
+        ['{"text": "a", "label": 1}', '{"text": "b", "label": 0}', '{"text": "c", "label": 1.0}'],
+    )
+    (said,) = problems(tmp_path, table())
+    assert said.startswith("rows.jsonl:3: the label '1.0' is another than '1', and looks the same")
+
+
+def test_a_cell_of_csv_may_be_a_whole_document(tmp_path):
+    long = "word " * 60_000
+    written(tmp_path, "rows.csv", ["text,label", f"{long},x", "b,y"])
+    assert task(tmp_path, table(files="rows.csv")).test[0].texts == (long,)
