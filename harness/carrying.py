@@ -85,7 +85,8 @@ def leakage_gate(found: Finding | None) -> int:
         return 3
     if found.ids:
         print(
-            f"leakage: {plural(len(found.ids), 'prompt')} stood in training data: "
+            f"leakage: {plural(len(found.ids), 'prompt')} stood in training data "
+            f"({len(found.exact):,} word for word, {len(found.near):,} nearly): "
             f"{listed(found.ids, 5)}; `harness leakage --train CHECKPOINT` names each with its example",
             file=sys.stderr,
         )

@@ -59,7 +59,7 @@ def run(
     if kind == "matrix":
         from harness.matrix import verb as matrix
 
-        return matrix.run(path, options, out=out, as_json=as_json, resolve=resolve)
+        return matrix.run(path, options, out=out, as_json=as_json, resolve=resolve, gate=fail_on_leakage)
     suite = suites.load(path)
     if suite.kind == "score":
         from harness.scoring import verb

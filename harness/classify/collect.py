@@ -159,7 +159,8 @@ def notes_of(found: Found) -> list[str]:
         said.append("thresholds were not fitted: there are no validation items with probabilities")
     if found.leakage is not None and found.leakage.ids:
         said.append(
-            f"{plural(len(found.leakage.ids), 'item')} of {asked:,} stood in training data: "
+            f"{plural(len(found.leakage.ids), 'item')} of {asked:,} stood in training data "
+            f"({len(found.leakage.exact):,} word for word, {len(found.leakage.near):,} nearly): "
             f"{listed(found.leakage.ids, 5)}; {_without(found, found.leakage)}"
         )
     return said

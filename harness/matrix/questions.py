@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from harness.stats.multiple import holm
+from harness.stats.paired import mcnemar
 from harness.stats.pooled import Pooled, mean_over_groups
 
 Family = Literal["encoder", "language"]
@@ -47,19 +48,24 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contrast:
-    """a against b on the same items: the difference a − b, and the p-value of its test against `null`."""
+    """a against b on the same items: the difference a − b, and the p-value of its test against `null`.
+
+    `exact` is McNemar's, where it applies: two cells of one task, and no margin.
+    """
 
     a: str
     b: str
     tasks: tuple[str, ...]
     found: Pooled
     null: float = 0.0
+    exact: float | None = None
     p_adjusted: float | None = None
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided, against `null`."""
-        return self.found.p_value(self.null)
+        """Two-sided, against `null`: the larger of the pooled test's and McNemar's exact one."""
+        pooled = self.found.p_value(self.null)
+        return pooled if pooled is None or self.exact is None else max(pooled, self.exact)
 
     @property
     def above(self) -> Verdict:
@@ -150,16 +156,19 @@ def _few_shot(results: Sequence[Result], margin: float) -> Question:
 def _within(
     name: str, asked: str, results: Sequence[Result], margin: float, a: tuple[str, Chosen], b: tuple[str, Chosen]
 ) -> Question:
+    """The first contrast is of all that a chooses, and answers; where that is of several modes, one of each follows."""
     sides = [(label, [each for each in results if chosen(each)]) for label, chosen in (a, b)]
     missing = [label for label, own in sides if not own]
     if missing:
         return Question(name=name, asked=asked, lacking=f"no cell with {' and '.join(missing)} was run")
-    found = contrast(*sides[0], *sides[1], null=-margin)
-    return (
-        Question(name=name, asked=asked, contrasts=(found,))
-        if found
-        else Question(name=name, asked=asked, lacking=f"{a[0]} and {b[0]} have no task in common")
-    )
+    own, other = sides
+    modes = list(dict.fromkeys(each.mode for each in own[1]))
+    parts = [own] if len(modes) == 1 else [(f"{a[0]} ({' and '.join(modes)})", own[1])]
+    parts += [(mode, [each for each in own[1] if each.mode == mode]) for mode in modes if len(modes) > 1]
+    found = tuple(one for part in parts if (one := contrast(*part, *other, null=-margin)) is not None)
+    if not found:
+        return Question(name=name, asked=asked, lacking=f"{a[0]} and {b[0]} have no task in common")
+    return Question(name=name, asked=asked, contrasts=found)
 
 
 def _size(results: Sequence[Result]) -> Question:
@@ -231,7 +240,10 @@ def contrast(a: str, own: Iterable[Result], b: str, other: Iterable[Result], *, 
     if not groups:
         return None
     found = mean_over_groups(groups, (-1.0, 1.0), clusters=clusters)
-    return Contrast(a=a, b=b, tasks=tuple(tasks), found=found, null=null)
+    exact = None
+    if null == 0 and len(groups) == 1 and np.isin(groups[0], (-1.0, 0.0, 1.0)).all():
+        exact = mcnemar(int((groups[0] > 0).sum()), int((groups[0] < 0).sum())).p_value
+    return Contrast(a=a, b=b, tasks=tuple(tasks), found=found, null=null, exact=exact)
 
 
 def _by_task(results: Iterable[Result]) -> dict[str, list[Result]]:

@@ -8,33 +8,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.classify.collect import find
 from harness.classify.figures import clusters_of
-from harness.classify.run import PREDICTIONS, TIMING
+from harness.classify.run import TIMING
 from harness.classify.written import RESULTS
 from harness.errors import InputError
+from harness.matrix.alike import differences, manifests
 from harness.matrix.questions import Question, Result, questions
 from harness.matrix.run import FOLDERS, RUN, Standing, standings_of
 from harness.matrix.suite import TRAINED, Cell, MatrixSuite
-from harness.records import PredictionRecord, on_disk
+from harness.report.numerals import listed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """A cell that is done: its figures as results.json has them, and which items it got right."""
+    """A cell that is done: its figures as results.json has them, and which items it got right.
+
+    `doubts` say why the two may not belong together.
+    """
 
     cell: Cell
     figures: Mapping[str, Any]
     result: Result
+    doubts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matrix:
-    """Everything a matrix's report says."""
+    """Everything a matrix's report says; `differences` are what cells do not have in common that they should."""
 
     suite: MatrixSuite
     standings: Mapping[Cell, Standing]
     rows: tuple[Row, ...]
     questions: tuple[Question, ...]
+    differences: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -90,7 +97,13 @@ def matrix_of(run: Path, suite: MatrixSuite) -> Matrix:
         _row(suite, cell, run / FOLDERS / cell.name / RUN) for cell, own in standings.items() if own.state == "done"
     )
     answers = questions([row.result for row in rows], suite.keys.margin)
-    return Matrix(suite=suite, standings=standings, rows=rows, questions=answers)
+    return Matrix(
+        suite=suite,
+        standings=standings,
+        rows=rows,
+        questions=answers,
+        differences=tuple(differences(manifests(run, suite))),
+    )
 
 
 def _row(suite: MatrixSuite, cell: Cell, run: Path) -> Row:
@@ -100,7 +113,11 @@ def _row(suite: MatrixSuite, cell: Cell, run: Path) -> Row:
     except (OSError, ValueError) as error:
         raise InputError(f"{run}: a cell that is done is not whole ({error}); delete its folder and resume") from None
     model = suite.keys.models[cell.model]
-    predictions = on_disk(run / PREDICTIONS, PredictionRecord)
+    found = find(run)
+    predictions = found.predictions
+    doubts = [f"{listed(found.changed)} changed after the cell was run" for _ in found.changed[:1]]
+    if len(predictions) != figures.get("n"):
+        doubts.append(f"{len(predictions):,} predictions stand where its figures are of {figures.get('n'):,}")
     training = figures.get("training") or {}
     latency = (figures.get("latency_ms") or {}).get("p50")
     seconds = training.get("seconds") if cell.mode in TRAINED else 0.0
@@ -117,4 +134,4 @@ def _row(suite: MatrixSuite, cell: Cell, run: Path) -> Row:
         latency_ms=latency,
         items_per_s=timing.get("items_per_s"),
     )
-    return Row(cell=cell, figures=figures, result=result)
+    return Row(cell=cell, figures=figures, result=result, doubts=tuple(doubts))

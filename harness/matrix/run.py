@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from harness.classify.written import RESULTS
 from harness.errors import HarnessError, RunStopped
 from harness.matrix.suite import Cell, MatrixSuite
 from harness.report.numerals import decimals
@@ -51,23 +52,35 @@ Carry = Callable[[Cell, Path], tuple[float | None, tuple[float, float] | None]]
 
 
 def standings_of(run: Path, cells: Sequence[Cell]) -> dict[Cell, Standing]:
-    """How every cell stands by what is on disk; a torn last line is a cell that was not ended."""
+    """How every cell stands by what is on disk.
+
+    A torn line is a cell that was not ended, and so is one whose results are not there, or not whole, any more.
+    """
     found: dict[str, Standing] = {}
     path = run / CELLS
     for line in path.read_text(encoding="utf-8").split("\n") if path.exists() else ():
         try:
             value = json.loads(line)
-        except ValueError:
+            ci = value.get("ci")
+            found[value["cell"]] = Standing(
+                state=value["state"],
+                reason=value.get("reason"),
+                seconds=value.get("seconds"),
+                accuracy=value.get("accuracy"),
+                ci=(ci[0], ci[1]) if ci else None,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue
-        ci = value.get("ci")
-        found[value["cell"]] = Standing(
-            state=value["state"],
-            reason=value.get("reason"),
-            seconds=value.get("seconds"),
-            accuracy=value.get("accuracy"),
-            ci=(ci[0], ci[1]) if ci else None,
-        )
-    return {cell: found.get(cell.name, Standing()) for cell in cells}
+    gone = {cell.name for cell in cells if cell.name in found and found[cell.name].state == "done"}
+    gone = {name for name in gone if not _is_whole(run / FOLDERS / name / RUN / RESULTS)}
+    return {cell: found.get(cell.name, Standing()) if cell.name not in gone else Standing() for cell in cells}
+
+
+def _is_whole(results: Path) -> bool:
+    try:
+        return isinstance(json.loads(results.read_text(encoding="utf-8")), dict)
+    except (OSError, ValueError):
+        return False
 
 
 def carry_out(run: Path, suite: MatrixSuite, carry: Carry, watch: Watch) -> dict[Cell, Standing]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from harness.folder import MANIFEST, as_json, write_whole
 from harness.job import git_state, versions
 from harness.launch import Options
 from harness.matrix import estimate
+from harness.matrix.alike import check_items
 from harness.matrix.results import Matrix, matrix_of
 from harness.matrix.run import LOG, RUN, carry_out
 from harness.matrix.suite import Cell, MatrixSuite, from_json, load
@@ -26,25 +28,36 @@ from harness.matrix.text import render
 from harness.matrix.watch import Lines, Log, Table, watching
 from harness.matrix.written import write_cell
 from harness.models.meter import Meter
+from harness.report.numerals import plural
 
 CellResult = tuple[float | None, tuple[float, float] | None]
 
 
-def run(path: Path, options: Options, *, out: Path | None, as_json: bool, resolve: Any) -> int:
-    """`harness run` on a matrix suite: exit code 0, 4 (cells failed) or 130; raises InputError for 2."""
+def run(path: Path, options: Options, *, out: Path | None, as_json: bool, resolve: Any, gate: bool = False) -> int:
+    """`harness run` on a matrix suite: exit code 0, 4 (cells failed) or 130; raises InputError for 2.
+
+    With `gate` it is 1 where items of a cell stood in training data, and 3 where no cell could tell.
+    """
     _belongs(options)
     if out is not None:
         folder.free(out)
     suite = load(path, options.variant, limit=options.limit, seed=options.seed, changes=options.changes)
-    manifest = _manifest(suite)
+    manifest = _manifest(suite, path)
     place = out or folder.default_out(suite.name, manifest)
     with folder.create(place, manifest) as made:
-        return _worked(made, manifest, options.concurrency, as_json=as_json, resolve=resolve)
+        return _worked(made, manifest, options.concurrency, as_json=as_json, resolve=resolve, gate=gate)
 
 
 def resume(path: Path, *, concurrency: int, as_json: bool, resolve: Any) -> int:
     """`harness resume` of a matrix: does what is not done, and what failed once more; exit codes as `run`."""
     with folder.reopen(path) as manifest:
+        source = manifest.get("source") or {}
+        if source and source.get("sha256") != _sha256(Path(source["path"])):
+            print(
+                f"{source['path']} has been edited since this matrix began: it goes on with the settings it began "
+                "with; start a new one for others",
+                file=sys.stderr,
+            )
         return _worked(path, manifest, concurrency, as_json=as_json, resolve=resolve)
 
 
@@ -67,9 +80,17 @@ def _belongs(options: Options) -> None:
         raise InputError(f"{found[0]} has no use in a matrix, whose file names its models and modes; leave it out")
 
 
-def _manifest(suite: MatrixSuite) -> dict[str, Any]:
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _manifest(suite: MatrixSuite, path: Path) -> dict[str, Any]:
     return {
         "complete": False,
+        "source": {"path": str(path.resolve()), "sha256": _sha256(path)},
         "suite": suite.as_json(),
         "cells": [cell.name for cell in suite.cells()],
         "seeds": {"suite": suite.keys.seed},
@@ -79,7 +100,9 @@ def _manifest(suite: MatrixSuite) -> dict[str, Any]:
     }
 
 
-def _worked(run: Path, manifest: Mapping[str, Any], concurrency: int, *, as_json: bool, resolve: Any) -> int:
+def _worked(
+    run: Path, manifest: Mapping[str, Any], concurrency: int, *, as_json: bool, resolve: Any, gate: bool = False
+) -> int:
     suite = suite_of(manifest)
     log = Log(run / LOG)
     interrupted = False
@@ -98,6 +121,20 @@ def _worked(run: Path, manifest: Mapping[str, Any], concurrency: int, *, as_json
     if not made.complete:
         print(f"incomplete; `harness resume {run}` runs the cells that failed once more", file=sys.stderr)
         return RunStopped.exit_code
+    return _leakage_gate(made) if gate else 0
+
+
+def _leakage_gate(made: Matrix) -> int:
+    """What --fail-on-leakage says of a matrix: 1 where an item of a cell leaked, 3 where none could tell, else 0."""
+    known = [row for row in made.rows if row.figures.get("leakage")]
+    leaked = {str(row.cell): len(row.figures["leakage"]["ids"]) for row in known if row.figures["leakage"]["ids"]}
+    if leaked:
+        named = "; ".join(f"{cell}: {plural(count, 'item')}" for cell, count in leaked.items())
+        print(f"leakage: items stood in training data, word for word or nearly ({named})", file=sys.stderr)
+        return 1
+    if not known:
+        print("leakage cannot be told: no training data are known of any model", file=sys.stderr)
+        return 3
     return 0
 
 
@@ -108,6 +145,7 @@ def _cell(
     run = into / RUN
     progress = CellProgress(cell, watch)
     meter = Meter()
+    check_items(into.parent.parent, suite, cell)
     if (run / MANIFEST).exists():
         path, made, stopped = classify.gone_on(run, concurrency=concurrency, meter=meter, progress=progress)
     else:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.matrix.questions import Contrast, Question
 from harness.matrix.results import Matrix, Row
-from harness.matrix.run import in_points
-from harness.report.numerals import brief, decimals, p_value, plural
+from harness.report.numerals import brief, decimals, listed, p_value, percent, plural, span
 
 # So many contrasts of an open question are told; summary.json has all.
 MOST = 12
@@ -42,11 +41,11 @@ def answer(question: Question, margin: float) -> Iterator[str]:
         yield f"not asked: {question.lacking}"
         return
     if question.verdict is not None:
-        one = question.contrasts[0]
-        yield (
-            f"{one.a} is within {100 * margin:g} points of {one.b}: {question.verdict}, {figures(one)}; "
-            f"on {_tasks(one.tasks)}"
-        )
+        for one in question.contrasts:
+            yield (
+                f"{one.a} is within {100 * margin:g} points of {one.b}: {one.above}, {figures(one)}; "
+                f"on {_tasks(one.tasks)}; p is of the test against −{100 * margin:g}"
+            )
         return
     told = sorted(question.contrasts, key=lambda each: each.p_adjusted if each.p_adjusted is not None else 2.0)
     if question.name == "size":
@@ -76,14 +75,27 @@ def _tasks(tasks: Sequence[str]) -> str:
 
 
 def efficiency(made: Matrix) -> Iterator[str]:
-    """The cells that no other of their task beats in accuracy, speed and training time at once, by task."""
-    for task in dict.fromkeys(row.cell.task for row in made.rows):
-        own = [row for row in made.rows if row.cell.task == task]
+    """The cells that no other of their task beats in accuracy, speed and training time at once, by task.
+
+    What is not clearly better than always saying one label is no approach, however fast.
+    """
+    useful = [row for row in made.rows if _is_useful(row)]
+    for task in dict.fromkeys(row.cell.task for row in useful):
+        own = [row for row in useful if row.cell.task == task]
         front = [row for row in own if not any(_beats(other, row) for other in own)]
         for row in sorted(front, key=lambda row: -_accuracy(row)):
             yield f"{task}: {row.cell.model} {row.cell.mode}, {_cost(row)}"
-    if made.rows:
+    idle = [str(row.cell) for row in made.rows if row not in useful]
+    if idle:
+        yield f"not clearly better than always saying one label, and left out: {listed(idle)}"
+    if useful:
         yield "listed are the cells that no other of the task equals or beats in all three at once; no test is made"
+
+
+def _is_useful(row: Row) -> bool:
+    """Whether a cell's interval lies above what the most frequent label alone would score."""
+    ci, rate = row.figures.get("ci"), row.figures.get("majority_rate")
+    return ci is not None and rate is not None and float(ci[0]) > float(rate)
 
 
 def _accuracy(row: Row) -> float:
@@ -99,7 +111,8 @@ def _beats(a: Row, b: Row) -> bool:
 
 
 def _cost(row: Row) -> str:
-    parts = [f"right on {in_points(_accuracy(row))} %"]
+    n, ci = int(row.figures.get("n") or 0), row.figures["ci"]
+    parts = [f"right on {percent(_accuracy(row), n)} (95 % {span(ci[0], ci[1], n)}; n = {n:,})"]
     if row.result.latency_ms is not None:
         parts.append(f"{brief(row.result.latency_ms)} ms an item")
     if row.result.train_s is not None:
@@ -112,6 +125,9 @@ def doubts(made: Matrix) -> Iterator[str]:
     waiting = sum(own.state in ("waiting", "running") for own in made.standings.values())
     if waiting:
         yield f"the matrix is incomplete: {plural(waiting, 'cell')} of {len(made.standings)} still to come"
+    yield from made.differences
+    for row in made.rows:
+        yield from (f"{row.cell}: {doubt}" for doubt in row.doubts)
     for cell, reason in made.failed.items():
         yield f"{cell} failed: {reason}"
     limited = sorted({limit for cell in made.standings if (limit := made.suite.settings(cell).limit)})

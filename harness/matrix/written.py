@@ -76,6 +76,8 @@ def _absolute_task(task: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     for key in ("recipe_mpr", "train", "validation", "test"):
         if isinstance(found.get(key), str):
             found[key] = str((folder / found[key]).resolve())
+    if isinstance(found.get("hub"), str) and (folder / found["hub"]).is_dir():
+        found["hub"] = str((folder / found["hub"]).resolve())
     files = found.get("files")
     if isinstance(files, Mapping):
         named = {name: str((folder / path).resolve()) for name, path in files.items() if path is not None}

@@ -95,3 +95,8 @@ def test_the_bundled_matrix_is_the_log_s_thirty_experiments():
     quick = load(BUNDLED / "glue_matrix.yaml", "quick")
     assert [cell.mode for cell in quick.cells()] == ["fine-tune", "zero-shot", "few-shot", "lora"]
     assert json.loads(json.dumps(quick.settings(quick.cells()[0]).recipe))["training"]["steps"] == 60
+
+
+def test_torn_weights_have_no_size_and_break_nothing_off(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"torn")
+    assert estimate.counted(tmp_path) is None

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
 
 from harness.matrix.questions import Result, contrast, questions
 from harness.matrix.words import figures
@@ -34,9 +35,36 @@ def test_a_contrast_is_the_paired_test_on_the_shared_items():
     found = contrast("a", [result("m", "t", "lora", a)], "b", [result("e", "t", "fine-tune", b, family="encoder")])
     paired = stats.ttest_rel(a.astype(float), b.astype(float))
     assert found.found.mean == pytest.approx(a.mean() - b.mean())
-    assert found.p_value == pytest.approx(paired.pvalue)
+    assert found.found.p_value() == pytest.approx(paired.pvalue)
     low, high = paired.confidence_interval()
     assert found.found.ci == pytest.approx((low, high))
+
+
+def test_two_cells_differ_as_the_exact_test_says_too():
+    a, b = [1] * 40 + [0] * 5, [1] * 40 + [1] * 5
+    sides = [("a", [result("m", "t", "lora", a)]), ("b", [result("e", "t", "fine-tune", b, family="encoder")])]
+    found = contrast(*sides[0], *sides[1])
+    # Five items of forty-five, all one way: Student's test is surer than so few can make it.
+    assert found.found.p_value() < 0.05
+    assert found.p_value == pytest.approx(mcnemar([[0, 5], [0, 0]], exact=True).pvalue) == 0.0625
+    # A margin, and approaches of several models, have no such test.
+    assert contrast(*sides[0], *sides[1], null=-0.02).exact is None
+    assert contrast("a", [*sides[0][1], result("n", "t", "lora", b)], *sides[1]).exact is None
+
+
+def test_approaches_of_several_modes_are_told_apart():
+    rng = np.random.default_rng(12)
+    base = drawn(rng, 300, 0.9)
+    cells = [
+        result("bert", "t", "fine-tune", base, family="encoder"),
+        result("qwen", "t", "lora", base),
+        result("qwen", "t", "lora-head", drawn(rng, 300, 0.5)),
+    ]
+    whole, lora, head = asked(cells, "match").contrasts
+    assert (whole.a, lora.a, head.a) == ("LoRA (lora and lora-head)", "lora", "lora-head")
+    assert whole.found.mean == pytest.approx((lora.found.mean + head.found.mean) / 2)
+    assert asked(cells, "match").verdict == whole.above == head.above == "no"
+    assert [one.a for one in asked(cells[:2], "match").contrasts] == ["LoRA"]
 
 
 def test_items_of_a_cluster_are_one_unit():

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
+from harness.classify.written import RESULTS
 from harness.errors import InputError, RunStopped
-from harness.matrix.run import CELLS, Standing, carry_out, standings_of, told
+from harness.matrix.run import CELLS, FOLDERS, RUN, Standing, carry_out, standings_of, told
 from harness.matrix.suite import load
 from harness.matrix.watch import eta, progress_line
 from tests.harness.matrix.test_suite import written
+
+
+def ended(into, *told):
+    """What a cell's run leaves behind."""
+    (into / RUN).mkdir(parents=True, exist_ok=True)
+    (into / RUN / RESULTS).write_text("{}")
+    return told
 
 
 class Quiet:
@@ -39,7 +48,7 @@ def test_a_cell_that_fails_is_recorded_and_the_rest_go_on(tmp_path, suite):
             raise RunStopped("out of memory on one item")
         if cell == strange:
             raise ZeroDivisionError("a library's own")
-        return 0.5, (0.4, 0.6)
+        return ended(into, 0.5, (0.4, 0.6))
 
     watch = Quiet()
     found = carry_out(tmp_path, suite, carry, watch)
@@ -57,7 +66,7 @@ def test_a_resume_does_only_what_is_missing(tmp_path, suite):
         asked.append(cell)
         if len(asked) == 2:
             raise InputError("a file is missing")
-        return 0.5, None
+        return ended(into, 0.5, None)
 
     carry_out(tmp_path, suite, carry, Quiet())
     failed = asked[1]
@@ -71,7 +80,7 @@ def test_an_interruption_keeps_what_is_done(tmp_path, suite):
     def carry(cell, into):
         if cell == suite.cells()[2]:
             raise KeyboardInterrupt
-        return 0.5, None
+        return ended(into, 0.5, None)
 
     with pytest.raises(KeyboardInterrupt):
         carry_out(tmp_path, suite, carry, Quiet())
@@ -84,7 +93,9 @@ def test_a_torn_line_is_a_cell_that_was_not_ended_and_spoils_no_other(tmp_path, 
     whole = json.dumps({"cell": first.name, "state": "done", "seconds": 1.0})
     (tmp_path / CELLS).write_text(whole + '\n{"cell": "' + second.name)
     assert standings_of(tmp_path, suite.cells())[second].state == "waiting"
-    carry_out(tmp_path, suite, lambda cell, into: (0.5, None), Quiet())
+    ended(tmp_path / FOLDERS / first.name)
+    assert standings_of(tmp_path, suite.cells())[first].state == "done"
+    carry_out(tmp_path, suite, lambda cell, into: ended(into, 0.5, None), Quiet())
     assert {own.state for own in standings_of(tmp_path, suite.cells()).values()} == {"done"}
 
 
@@ -104,3 +115,20 @@ def test_a_standing_in_words():
         "accuracy 50.0 % (25.0 to 75.0) in 12 s"
     )
     assert told(Standing(state="failed", reason="no room")) == "failed: no room"
+
+
+@pytest.mark.parametrize("broken", ["gone", "torn", "not a cell"])
+def test_a_cell_whose_results_are_not_whole_is_run_again(tmp_path, suite, broken):
+    carry_out(tmp_path, suite, lambda cell, into: ended(into, 0.5, None), Quiet())
+    first = suite.cells()[0]
+    results = tmp_path / FOLDERS / first.name / RUN / RESULTS
+    if broken == "gone":
+        shutil.rmtree(tmp_path / FOLDERS / first.name)
+    elif broken == "torn":
+        results.write_text('{"n": 1')
+    else:
+        (tmp_path / CELLS).write_text((tmp_path / CELLS).read_text() + '[1]\n"x"\n{"cell": 3}\n')
+    asked = []
+    found = carry_out(tmp_path, suite, lambda cell, into: (asked.append(cell), ended(into, 0.5, None))[1], Quiet())
+    assert asked == ([] if broken == "not a cell" else [first])
+    assert {own.state for own in found.values()} == {"done"}

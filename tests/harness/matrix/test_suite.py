@@ -8,7 +8,7 @@ import pytest
 
 from harness.errors import InputError
 from harness.matrix.suite import from_json, load
-from harness.matrix.written import encoder_recipe
+from harness.matrix.written import absolute_spec, encoder_recipe, task_keys
 from tests.published import write_lines
 
 TASK = {"files": "items.jsonl", "text": "text", "label": "label"}
@@ -110,3 +110,17 @@ def test_a_head_on_a_language_model_is_a_recipe_of_kind_encoder_and_asks_nothing
     assert (recipe["kind"], recipe["base"], recipe["head"]) == ("encoder", "hf/big", {"pooling": "last"})
     assert recipe["lora"] == {"rank": 4, "alpha": 32}
     assert (recipe["task"]["text"], recipe["training"]) == (["text"], {"epochs": 2})
+
+
+def test_places_beside_the_suite_are_found_from_anywhere(tmp_path):
+    for name in ("base", "adapter", "set"):
+        (tmp_path / name).mkdir()
+    here = tmp_path.resolve()
+    assert absolute_spec("hf/base", tmp_path) == f"hf/{here}/base"
+    assert absolute_spec("hf/base+adapter", tmp_path) == f"hf/{here}/base+{here}/adapter"
+    assert absolute_spec("hf/org/name+adapter", tmp_path) == f"hf/org/name+{here}/adapter"
+    assert absolute_spec("recipe/a.yaml", tmp_path) == f"recipe/{here}/a.yaml"
+    assert absolute_spec("openai/base", tmp_path) == "openai/base"
+    keys = {"hub": "set", "text": "text", "label": "label"}
+    made = load(written(tmp_path, tasks={"one": {"task": keys}}, cells=[], variants={}))
+    assert task_keys(made.keys.tasks["one"], tmp_path)["task"]["hub"] == f"{here}/set"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from harness.matrix.results import figures_of
-from harness.matrix.words import answer, doubts, figures
+from harness.matrix.words import answer, doubts, efficiency, figures
 from tests.harness.matrix.made import made
 from tests.harness.matrix.test_questions import asked, drawn, result
 
@@ -57,3 +57,24 @@ def test_what_was_trained_elsewhere_gains_nothing_by_the_second():
     rows = [replace(row, figures={**row.figures, "training": {"gain_per_s": 0.5}}) for row in made(failed=()).rows]
     gains = {row.cell.mode: figures_of(row)["gain_per_s"] for row in rows}
     assert gains == {"fine-tune": 0.5, "lora": 0.5, "few-shot": None, "zero-shot": None}
+
+
+def test_what_no_cell_may_differ_in_is_the_first_doubt():
+    whole = made(failed=())
+    first, *rest = whole.rows
+    odd = replace(whole, differences=("they differ",), rows=(replace(first, doubts=("it was edited",)), *rest))
+    assert list(doubts(odd))[:2] == ["they differ", f"{first.cell}: it was edited"]
+
+
+def test_only_what_beats_one_label_can_be_efficient():
+    whole = made(failed=())
+    idle = [row for row in whole.rows if row.cell.mode == "zero-shot"]
+    rows = tuple(
+        replace(row, figures={**row.figures, "majority_rate": 0.99}) if row in idle else row for row in whole.rows
+    )
+    told = list(efficiency(replace(whole, rows=rows)))
+    shown = [line for line in told if ": " in line and " n = " in line]
+    assert shown and not [line for line in shown if "zero-shot" in line]
+    assert all("(95 % " in line and "; n = 200)" in line for line in shown)
+    (left,) = (line for line in told if line.startswith("not clearly better than always saying one label"))
+    assert all(str(row.cell) in left for row in idle)
