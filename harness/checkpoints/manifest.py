@@ -111,7 +111,9 @@ class Manifest:
         if not self.complete:
             ended = f" (stopped early: {self.ended})" if self.ended else ""
             return f"unfinished training: {self.name} stands at {self.progress}{ended}{put_back}"
-        return f"{self.name} was trained to {self.progress}{put_back}" if put_back else None
+        # A collapse that the last look of all showed.
+        fallen = f" ({self.ended})" if self.ended else ""
+        return f"{self.name} was trained to {self.progress}{fallen}{put_back}" if put_back or fallen else None
 
 
 def as_json(manifest: Manifest) -> dict[str, Any]:

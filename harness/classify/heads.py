@@ -25,12 +25,13 @@ CHUNK = 1024
 class HeadClassifier:
     """A checkpoint of kind encoder, an ensemble of some, or a foreign fine-tune, asked by one head; opened when asked.
 
-    `truncated` counts the items whose text was cut so far.
+    `truncated` counts the items whose text was cut so far, `alike` the questions that read the same with two options.
     """
 
     folder: Path
     head: HeadForm
     truncated: int = 0
+    alike: int = 0
     _members: list[Encoder] = field(default_factory=list)
 
     async def ready(self) -> None:
@@ -45,6 +46,7 @@ class HeadClassifier:
             part = items[start : start + CHUNK]
             told = await asyncio.to_thread(self._predicted, part)
             self.truncated += max(one.truncated for one in told)
+            self.alike += max(one.alike for one in told)
             shares = averaged([one.probabilities for one in told])[self.head.name].tolist()
             for item, row in zip(part, shares, strict=True):
                 labels = LETTERS[: len(item.options)] if item.options else self.head.labels

@@ -215,12 +215,19 @@ def _with_head(job: ClassifyJob, workshop: Workshop) -> tuple[ClassifyCast, dict
     workshop.weights["candidate"] = (folder, None)
     head = fitting(folder, job.head, job.labels, choices=job.task.multiple_choice, spec=spec.text, naming=given)
     classifier, alone = (HeadClassifier(folder=folder, head=head) for _ in range(2))
-    cast = ClassifyCast(classifier=classifier, alone=alone, notes=lambda: _cut(classifier.truncated))
+    cast = ClassifyCast(classifier=classifier, alone=alone, notes=lambda: _cut(classifier))
     return cast, {} if own else dict(zip(foreign.outputs_of(folder, spec.text), head.labels, strict=True))
 
 
-def _cut(count: int) -> list[str]:
-    return [f"the text of {plural(count, 'item')} was cut to the model's longest input"] if count else []
+def _cut(classifier: HeadClassifier) -> list[str]:
+    cut, alike = classifier.truncated, classifier.alike
+    said = [f"the text of {plural(cut, 'item')} was cut to the model's longest input"] if cut else []
+    if alike:
+        said.append(
+            f"{plural(alike, 'question')} read the same with two of their options (cut, or alike to the tokenizer): "
+            "nothing can tell these apart"
+        )
+    return said
 
 
 def _looked_at(job: ClassifyJob, putting: Putting, workshop: Workshop) -> ClassifyCast:

@@ -6,7 +6,7 @@ Label sets, class weights and draws come from the training items alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from harness.errors import InputError, Problem
 from harness.leakage import TrainingExample, TrainingIndex
 from harness.models.encoder.form import Form, HeadForm
 from harness.models.encoder.rows import Row, encode
+from harness.report.numerals import plural
 from harness.tasks.load import assigned
 from harness.tasks.pool import Pool
 from harness.tasks.values import Item, Split, Task, counted
@@ -42,6 +43,7 @@ class Examples:
 
     rows: tuple[Example, ...]
     truncated: int
+    alike: int = 0
 
 
 def task_of(recipe: EncoderRecipe, pool: Pool) -> Task:
@@ -65,6 +67,8 @@ def _strange(keys: EncoderKeys, task: Task) -> list[str]:
     head, _, _ = metric.rpartition(".")
     if head and head not in task.heads:
         found.append(f"early_stopping.metric: there is no head {head!r}; the heads are {heads}")
+    elif head and len(task.heads) == 1:
+        found.append(f"early_stopping.metric: there is one head alone; write {metric.removeprefix(f'{head}.')!r}")
     if task.multiple_choice and (keys.weighs or keys.losses):
         found.append("loss: labels of multiple choice are places; they have no weights, and are drawn evenly")
     return found
@@ -96,7 +100,18 @@ def examples(tokenizer: Any, items: Sequence[Item], form: Form) -> Examples:
         )
         for row, item in zip(encoded.rows, items, strict=True)
     )
-    return Examples(rows=rows, truncated=encoded.truncated)
+    return Examples(rows=rows, truncated=encoded.truncated, alike=encoded.alike)
+
+
+def read_short(split: str, found: Examples, most: int) -> Iterator[str]:
+    """What of a split's items was not read, a sentence each."""
+    if found.truncated and split != "training":
+        yield f"{plural(found.truncated, f'{split} item')} of {len(found.rows):,} cut to {most} tokens"
+    if found.alike:
+        yield (
+            f"{plural(found.alike, f'{split} question')} of {len(found.rows):,} read the same with two of their "
+            f"options, cut to {most} tokens: nothing can tell these apart; raise training.max_length"
+        )
 
 
 def losses_of(keys: EncoderKeys, task: Task) -> tuple[HeadLoss, ...]:

@@ -126,7 +126,8 @@ def _of_head(told: Told, head: HeadForm, members: Members) -> dict[str, Any]:
     counted = classes.confusion(gold, chosen)
     values = classes.accuracy(counted), classes.macro_f1(counted), classes.mcc(counted)
     share, n = values[0] or 0.0, len(gold)
-    folds = any(keys.split.folds for keys, _ in members.values())
+    # Folds beside given test items validate; what is tested is then the same for all.
+    folds = len({frozenset(item.id for item in task.test) for _, task in members.values()}) > 1
     return {
         "on": "out_of_fold" if folds else "test",
         "n": n,

@@ -116,6 +116,7 @@ class CollapseKeys(Keys):
 class StopKeys(Keys):
     """Stop where a validation metric has not improved by more than `min_difference` for `patience` looks.
 
+    It is held against the best look so far, whatever that improved by: many small steps are no improvement.
     `metric` is loss, accuracy, macro_f1 or mcc, over several heads their mean; or one head's, as in
     "sentiment.accuracy". The best step's weights are put back.
     """

@@ -16,7 +16,9 @@ from typing import Any
 from harness.models.encoder.network import ENCODER
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
-_NO_DECAY = re.compile(r"(^|\.)bias$|norm", re.IGNORECASE)
+# GPT-2 calls its embeddings wte and wpe, and its norms ln_1, ln_2 and ln_f.
+_EMBEDDING = re.compile(r"(?:^|\.)(?:\w*embed\w*|wte|wpe)\.")
+_NO_DECAY = re.compile(r"(^|\.)bias$|norm|(^|\.)ln_", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,7 +42,7 @@ def factor(name: str, layers: int, rates: Rates) -> float:
     found = _LAYER.search(inner)
     if found is not None:
         return math.pow(rates.decay, layers - 1 - int(found[1]))
-    return math.pow(rates.decay, layers) if "embed" in inner.partition(".")[0] else 1.0
+    return math.pow(rates.decay, layers) if _EMBEDDING.search(inner) else 1.0
 
 
 def groups(

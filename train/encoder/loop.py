@@ -22,7 +22,18 @@ from train import saved
 from train.around import carry_out, in_words, silence
 from train.encoder.arguments import Plan, arguments, plan
 from train.encoder.callbacks import EncoderHistory, Watched, alarm_of, alarming, collapse_in
-from train.encoder.data import Example, Examples, as_lines, draws, examples, form_of, key_of, losses_of, written
+from train.encoder.data import (
+    Example,
+    Examples,
+    as_lines,
+    draws,
+    examples,
+    form_of,
+    key_of,
+    losses_of,
+    read_short,
+    written,
+)
 from train.encoder.figures import Told, figures, floor
 from train.encoder.keys import EncoderKeys
 from train.outcome import Passes, Setting, Stand
@@ -96,6 +107,9 @@ def _ready(work: Work) -> Ready:
     trained = examples(tokenizer, task.train, form)
     looked = {split: examples(tokenizer, _items(task, split), form) for split in LOOKED}
     held = looked["validation"].rows
+    for name, found in (("training", trained), *looked.items()):
+        for said in read_short(name, found, form.max_length):
+            work.say(f"{keys.name}: {said}")
     planned = plan(keys, len(trained.rows))
     history = EncoderHistory.read(work.resume / saved.HISTORY) if work.resume else EncoderHistory()
     watched = _watched(keys, form, held)
@@ -160,6 +174,9 @@ def _watched(keys: EncoderKeys, form: Form, held: Sequence[Example]) -> tuple[Wa
     gold = np.array([example.labels for example in held], dtype=np.int64)
     found = []
     for place, head in enumerate(form.heads):
+        if len(np.unique(gold[:, place])) < 2:
+            # Where validation has one label, who is always right is no better than who always says it.
+            continue
         prefix = f"{head.name}." if len(form.heads) > 1 else ""
         words = f"{head.name}: validation {keys.watched.replace('_f1', ' F1')}"
         name = key_of(f"{prefix}{keys.watched}")
@@ -198,8 +215,9 @@ def _trained(work: Work, ready: Ready) -> Stand:
     carry_out(trainer, work.resume)
     state, last = trainer.state, trainer.state.global_step
     here = stand(state, Passes(planned=ready.planned.passes), history)
-    if last < state.max_steps:
-        here = replace(here, ended=_why(keys, ready))
+    # A collapse may show at the last look of all.
+    ended = _why(keys, ready) if last < state.max_steps else _fallen(keys, ready)
+    here = replace(here, ended=ended)
     best = state.best_global_step if keys.early_stopping is not None else None
     if best and best != last:
         assert keys.early_stopping is not None
@@ -213,13 +231,18 @@ def _trained(work: Work, ready: Ready) -> Stand:
 
 
 def _why(keys: EncoderKeys, ready: Ready) -> str | None:
-    alarm = alarm_of(keys)
-    found = collapse_in(ready.history, ready.watched, alarm, ready.planned.steps) if alarm else None
+    found = _fallen(keys, ready)
     stopping = keys.early_stopping
     if found is not None or stopping is None:
         return found
     by = f" by more than {stopping.min_difference:g}" if stopping.min_difference else ""
     return f"validation {stopping.metric} did not improve{by} for {stopping.patience} looks"
+
+
+def _fallen(keys: EncoderKeys, ready: Ready) -> str | None:
+    """The collapse that the last looks show, if any."""
+    alarm = alarm_of(keys)
+    return collapse_in(ready.history, ready.watched, alarm, ready.planned.steps) if alarm else None
 
 
 def _same(place: Path, best: Path, step: int) -> None:

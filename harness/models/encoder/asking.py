@@ -33,13 +33,14 @@ class Predicted:
     """What an encoder says of items, in their order.
 
     `probabilities` by head are (items, labels) in the order of the form's labels (of multiple choice: of the options);
-    rows add up to 1. `truncated` counts the items whose text was cut. `seconds` (items,) is each item's share of its
-    batch's time, tokens included.
+    rows add up to 1. `truncated` counts the items whose text was cut, `alike` the questions that read the same with
+    two of their options. `seconds` (items,) is each item's share of its batch's time, tokens included.
     """
 
     probabilities: Mapping[str, Floats]
     truncated: int
     seconds: Floats
+    alike: int = 0
 
 
 class Encoder:
@@ -74,7 +75,7 @@ class Encoder:
             seconds[places] += (time.perf_counter() - started) / len(places)
             for name, values in zip(self.form.names, told, strict=True):
                 found[name][places] = values
-        return Predicted(probabilities=found, truncated=encoded.truncated, seconds=seconds)
+        return Predicted(probabilities=found, truncated=encoded.truncated, seconds=seconds, alike=encoded.alike)
 
     def close(self) -> None:
         """Let the model go, and its memory."""
@@ -121,6 +122,7 @@ def predict(folder: Path, items: Sequence[Readable], *, device: Device | None = 
     return Predicted(
         probabilities=averaged([one.probabilities for one in told]),
         truncated=max(one.truncated for one in told),
+        alike=max(one.alike for one in told),
         seconds=np.sum([one.seconds for one in told], axis=0),
     )
 

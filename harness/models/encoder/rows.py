@@ -40,18 +40,24 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoded:
-    """Rows in the items' order, and how many items lost text to the longest length."""
+    """Rows in the items' order, how many items lost text to the longest length, and how many questions are `alike`.
+
+    Those are read the same with two of their options, so that nothing can tell these apart.
+    """
 
     rows: tuple[Row, ...]
     truncated: int
+    alike: int = 0
 
 
 def parts_of(item: Readable) -> tuple[Parts, ...]:
-    """The sequences that an item is read as: one, or the text beside each option (after a second text, if any)."""
+    """The sequences that an item is read as: one, or its text (or both, one after the other) beside each option.
+
+    The option is alone, so that what has to be cut is cut of the longer texts.
+    """
     if not item.options:
         return (tuple(item.texts),)
-    first, *more = item.texts
-    return tuple((first, " ".join((*more, option))) for option in item.options)
+    return tuple((" ".join(item.texts), option) for option in item.options)
 
 
 def encode(tokenizer: Any, items: Sequence[Readable], max_length: int) -> Encoded:
@@ -67,7 +73,8 @@ def encode(tokenizer: Any, items: Sequence[Readable], max_length: int) -> Encode
         rows.append(Row(ids=tuple(ids[here]), types=tuple(types[here]) if types else None))
         truncated += any(cut[here])
         at += len(each)
-    return Encoded(rows=tuple(rows), truncated=truncated)
+    alike = sum(len({tuple(ids) for ids in row.ids}) < len(row.ids) for row in rows)
+    return Encoded(rows=tuple(rows), truncated=truncated, alike=alike)
 
 
 def _tokens(

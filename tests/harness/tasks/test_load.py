@@ -208,3 +208,38 @@ def test_a_holdout_that_can_take_nothing_says_why(tmp_path):
     (said,) = problems(tmp_path, table(), {"holdout": 0.5})
     assert "there are no test items; the split could take none" in said
     assert "give a 'split'" not in said
+
+
+@pytest.mark.parametrize("split", [{"validation": 0.3}, {"folds": 2, "validation": 0.3}])
+def test_the_seed_decides_who_validates(tmp_path, split):
+    written(tmp_path, "rows.jsonl", REVIEWS)
+    first, again, other = (
+        {item.id for item in task(tmp_path, table(), {**split, "seed": seed}, need=()).validation} for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+@pytest.mark.parametrize("split", [{"validation": 0.2}, {"holdout": 0.2, "validation": 0.2}])
+def test_validation_is_stratified_like_the_rest(tmp_path, split):
+    rows = [{"text": f"dish {place}", "label": "good" if place % 4 else "bad"} for place in range(40)]
+    written(tmp_path, "rows.jsonl", rows)
+    for seed in range(6):
+        found = task(tmp_path, table(), {**split, "seed": seed}, need=())
+        assert Counter(item.labels["label"] for item in found.validation) == {"good": 6, "bad": 2}
+
+
+def test_equal_texts_are_not_split_between_training_and_validation(tmp_path):
+    rows = [{**row, "text": f"{row['text']}{end}"} for row in REVIEWS for end in ("", "!", " .")]
+    written(tmp_path, "rows.jsonl", rows)
+    for seed in range(4):
+        found = task(tmp_path, table(), {"holdout": 0.2, "validation": 0.2, "seed": seed})
+        assert found.validation and not found.shared
+
+
+@pytest.mark.parametrize("split", [{"holdout": 0.5}, {"validation": 0.5}])
+def test_labels_that_only_one_text_has_are_trained_on(tmp_path, split):
+    """Two such labels are drawn from as one, of which a half would be held out."""
+    written(tmp_path, "rows.jsonl", [*REVIEWS, {"text": "hm", "label": "neutral"}, {"text": "so", "label": "mixed"}])
+    for seed in range(4):
+        found = task(tmp_path, table(), {**split, "seed": seed}, need=())
+        assert {"neutral", "mixed"} <= {item.labels["label"] for item in found.train}

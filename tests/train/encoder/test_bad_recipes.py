@@ -26,6 +26,7 @@ GIVEN_UP = {"collapse": {"after": 0.99}}
             "oversample: the head 'taste' has no training example labelled",
         ),
         ("early_stopping={metric: heat.accuracy, patience: 2}", "early_stopping.metric: there is no head 'heat'"),
+        ("early_stopping={metric: taste.accuracy, patience: 2}", "there is one head alone; write 'accuracy'"),
         ("training.max_length=67", "reads 66 tokens at once, and max_length is 67; lower it to 66"),
         ("task.labels=[sour, sweet, salty]", r"the label 'salty' \(taste\) has no training example"),
         ("split={folds: 3, fold: 0}", "there are no validation items"),

@@ -214,3 +214,15 @@ def test_without_validation_items_nothing_is_looked_at(tmp_path, bert):
     folder = train(recipe(tmp_path, bert), "split={holdout: 0.2}")
     assert not any("validation_loss" in row for row in rows_of(folder))
     assert not (folder / "predictions" / "validation.jsonl").exists()
+
+
+def test_the_loss_of_each_split_is_that_of_its_own_predictions(plain):
+    _, folder = plain
+    figures = manifest(folder)["metrics"]
+    by_hand = {
+        split: np.mean([-np.log(row["probabilities"][row["label"]]) for row in predictions(folder, split)])
+        for split in ("validation", "test")
+    }
+    assert by_hand["validation"] != by_hand["test"]
+    for split, loss in by_hand.items():
+        assert figures[f"{split}_loss"] == pytest.approx(loss, rel=1e-5)

@@ -112,3 +112,26 @@ def test_a_pass_is_the_same_again_and_another_pass_another():
         orders.append(list(order))
     assert orders[0] == orders[1] != orders[2]
     assert len(Drawn(given, 7)) == len(orders[0]) == 50
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_the_divergence_of_half_precision_is_taken_in_float32(dtype):
+    torch.manual_seed(0)
+    a, b = torch.randn(6, 4).to(dtype), torch.randn(6, 4).to(dtype)
+    assert torch.equal(symmetric_kl(a, b), symmetric_kl(a.float(), b.float()))
+
+
+def test_the_cap_is_that_of_the_whole_product():
+    labels = {"s": ["neg", "pos"], "p": ["obj", "par"]}
+    how = Oversampling(multipliers={"s": {"neg": 0.5}, "p": {"obj": 30.0}}, cap=10.0)
+    assert weights(labels, how).tolist() == [10.0, 1.0]
+
+
+def test_embeddings_and_norms_are_known_by_every_family_s_names():
+    rates = Rates(decay=0.5, head=3.0)
+    embeddings = ("embeddings.word_embeddings.weight", "wte.weight", "wpe.weight", "decoder.embed_tokens.weight")
+    assert [factor(f"encoder.{name}", 4, rates) for name in embeddings] == [0.5**4] * 4
+    assert [factor(f"encoder.{name}", 4, rates) for name in ("ln_f.weight", "h.3.ln_1.weight")] == [1.0, 1.0]
+    assert factor("encoder.h.1.attn.c_attn.weight", 4, rates) == 0.25
+    named = [(f"encoder.{name}", torch.nn.Parameter(torch.zeros(2))) for name in ("h.0.ln_1.weight", "h.0.attn.weight")]
+    assert [group["weight_decay"] for group in groups(named, 1, rates, 0.1, 0.03)] == [0.0, 0.03]

@@ -154,3 +154,10 @@ def test_the_plan_counts_steps_and_looks():
 )
 def test_what_the_alarm_watches_depends_on_whether_labels_weigh(more, metric):
     assert EncoderKeys.model_validate({**KEYS, "base": "hf/x", **more}).watched == metric
+
+
+def test_a_last_step_of_fewer_batches_is_a_step():
+    keys = EncoderKeys.model_validate({**KEYS, "base": "hf/x"})
+    made = keys.model_copy(update={"training": keys.training.model_copy(update={"accumulation": 3})})
+    # 43 batches of 8: fourteen steps of three, and one of a single batch.
+    assert plan(made, 344).steps == 2 * 15

@@ -4,15 +4,19 @@ import pytest
 
 pytest.importorskip("torch")
 
+import numpy as np
 import torch
 import transformers
+from torch.nn import functional
 
 from harness.models.encoder.folder import based
 from harness.models.encoder.rows import encode
 from tests import encoders
 from tests.train.encoder.small import TWO, predictions, recipe, train
 from tests.train.small import rows_of, weights
+from train.encoder import trainer as trainers
 from train.encoder.data import Example
+from train.encoder.layers import Rates
 from train.encoder.losses import HeadLoss, counted, row_weights, together
 from train.encoder.rdrop import RDrop
 from train.encoder.trainer import Collator, EncoderTrainer, Way
@@ -166,3 +170,69 @@ def test_oversampled_labels_are_seen_more_often(bert, tmp_path):
     path = recipe(tmp_path, bert, training=plan, oversample={"multipliers": {"taste": {"sour": 50.0}}}, collapse=LATE)
     said = [row["prediction"] for row in predictions(train(path))]
     assert set(said) == {"sour"}
+
+
+def examples_of(made):
+    rows = encode(made.processing_class, encoders.texts(len(LABELS)), 32).rows
+    return [Example(row=row, labels=labels) for row, labels in zip(rows, LABELS, strict=True)]
+
+
+def test_the_divergence_is_averaged_like_the_loss_by_hand(bert, tmp_path):
+    made, batch = trainer(bert, tmp_path, rdrop=RDrop(alpha=1.5))
+    twice = {name: torch.cat([values, values]) for name, values in batch.items() if name != "labels"}
+    torch.manual_seed(9)
+    told = made.model.train()(**twice)
+    expected = 0.0
+    for logits, labels, how in zip(told, batch["labels"].unbind(dim=1), LOSSES, strict=True):
+        weight = row_weights(labels, how.tensor(labels))
+        both = sum(counted(one, labels, how).mean() for one in logits.chunk(2)) / 2
+        p, q = (one.log_softmax(dim=-1) for one in logits.chunk(2))
+        ways = [functional.kl_div(*each, log_target=True, reduction="none").sum(dim=-1) for each in ((p, q), (q, p))]
+        expected += how.weight * (both + 1.5 * (sum(ways) / 2 * weight).sum() / weight.sum())
+    torch.manual_seed(9)
+    assert made.compute_loss(made.model, dict(batch)).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_half_a_step_costs_half_its_divergence_included(bert, tmp_path):
+    made, batch = trainer(bert, tmp_path, rdrop=RDrop(alpha=5.0))
+    over = made._get_num_items_in_batch([batch], torch.device("cpu"))
+    found = []
+    for weight in (over, 2 * over):
+        torch.manual_seed(9)
+        found.append(made.compute_loss(made.model.train(), dict(batch), num_items_in_batch=weight).item())
+    assert found[1] == pytest.approx(found[0] / 2, rel=1e-5)
+
+
+def test_the_validation_loss_is_the_training_loss_without_dropout_in_any_batches(still, tmp_path, monkeypatch):
+    made, batch = trainer(still, tmp_path)
+    expected = made.compute_loss(made.model.eval(), dict(batch)).item()
+    for tokens in (4096, 12):
+        monkeypatch.setattr(trainers, "CPU_BATCH_TOKENS", tokens)
+        assert made.told(examples_of(made))[1] == pytest.approx(expected, rel=1e-5)
+
+
+def test_another_seed_draws_another_order(still, tmp_path):
+    made, _ = trainer(still, tmp_path, draws=np.linspace(1, 2, len(LABELS)))
+    orders = []
+    for seed in (1, 1, 2):
+        made.args.data_seed = seed
+        orders.append(list(made._get_train_sampler()))
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_items_by_length_begin_with_the_longest(still, tmp_path):
+    made, _ = trainer(still, tmp_path)
+    made.args.train_sampling_strategy = "group_by_length"
+    rows = examples_of(made)
+    lengths = [example.row.length for example in rows]
+    for seed in range(4):
+        made.args.data_seed = seed
+        order = list(made._get_train_sampler(rows))
+        assert sorted(order) == list(range(len(rows)))
+        assert lengths[order[0]] == max(lengths)
+
+
+def test_rates_by_depth_keep_the_weight_decay(still, tmp_path):
+    made, _ = trainer(still, tmp_path, rates=Rates(decay=0.5, head=2.0))
+    made.args.weight_decay = 0.03
+    assert {group["weight_decay"] for group in made.create_optimizer().param_groups} == {0.0, 0.03}

@@ -9,7 +9,7 @@ import torch
 from harness.models.encoder.folder import based
 from harness.models.encoder.form import Form, HeadForm
 from harness.models.encoder.network import Head
-from harness.models.encoder.rows import batches, collate, encode
+from harness.models.encoder.rows import batches, collate, encode, parts_of
 from tests import encoders
 
 
@@ -90,3 +90,60 @@ def test_items_of_different_kinds_are_refused(bert):
     _, tokenizer, _ = based(bert, encoders.form())
     with pytest.raises(ValueError, match="all items alike"):
         encode(tokenizer, [encoders.Read(texts=("a",)), encoders.Read(texts=("a", "b"))], 32)
+
+
+def test_the_segments_of_a_pair_and_of_options_reach_the_encoder(bert):
+    choice = Form(heads=(HeadForm(name="answer", labels=("A", "B")),), choices=True, max_length=32)
+    pair = encoders.Read(texts=("soup hot", "rice"))
+    question = encoders.Read(texts=("soup hot",), options=("rice", "bread"))
+    for form, item in ((encoders.form(), pair), (choice, question)):
+        model, tokenizer, _ = based(bert, form)
+        batch = collate(encode(tokenizer, [item], 32).rows, tokenizer.pad_token_id)
+        none = {**batch, "token_type_ids": torch.zeros_like(batch["token_type_ids"])}
+        with torch.no_grad():
+            told, without = (model.eval()(**given)[0] for given in (batch, none))
+        assert (told - without).abs().max() > 1e-4
+
+
+def test_the_embeddings_are_none_of_the_last_layers(bert):
+    model, tokenizer, _ = based(bert, encoders.form(pooling="last4_mean"))
+    batch = collate(encode(tokenizer, [encoders.Read(texts=("soup hot rice",))], 32).rows, tokenizer.pad_token_id)
+    with torch.no_grad():
+        model.eval()
+        layers = model.encoder(**batch, output_hidden_states=True).hidden_states
+        by_hand = model.heads[0]((layers[1] + layers[2])[0].mean(dim=0) / 2)
+        torch.testing.assert_close(model(**batch)[0][0], by_hand, atol=1e-6, rtol=1e-5)
+
+
+def test_a_pair_that_is_too_long_loses_of_its_longer_text_and_keeps_its_segments(bert):
+    _, tokenizer, _ = based(bert, encoders.form())
+    for texts, ids in (
+        (("soup " * 20, "rice " * 4), [1, *[4] * 5, 2, *[6] * 4, 2]),
+        (("soup " * 4, "rice " * 20), [1, *[4] * 4, 2, *[6] * 5, 2]),
+    ):
+        found = encode(tokenizer, [encoders.Read(texts=("soup", "rice")), encoders.Read(texts=texts)], 12)
+        row = found.rows[1]
+        assert (found.truncated, row.ids[0]) == (1, ids)
+        first = ids.index(2) + 1
+        assert row.types[0] == [0] * first + [1] * (12 - first)
+
+
+def test_a_text_as_long_as_is_read_is_not_cut(bert):
+    _, tokenizer, _ = based(bert, encoders.form())
+    assert encode(tokenizer, [encoders.Read(texts=("soup " * 10,))], 12).truncated == 0
+    assert encode(tokenizer, [encoders.Read(texts=("soup " * 11,))], 12).truncated == 1
+
+
+def test_an_option_stands_beside_both_texts_of_its_question():
+    item = encoders.Read(texts=("soup", "rice"), options=("hot", "cold"))
+    assert parts_of(item) == (("soup rice", "hot"), ("soup rice", "cold"))
+
+
+def test_what_is_cut_of_a_question_is_not_its_options(bert):
+    _, tokenizer, _ = based(bert, encoders.form())
+    item = encoders.Read(texts=("soup hot", "rice " * 40), options=("hot", "cold", "bread"))
+    found = encode(tokenizer, [item], 12)
+    assert len({tuple(ids) for ids in found.rows[0].ids}) == 3
+    assert (found.truncated, found.alike) == (1, 0)
+    same = encoders.Read(texts=("soup",), options=("rice " * 40 + "hot", "rice " * 40 + "cold"))
+    assert encode(tokenizer, [same, item], 12).alike == 1
