@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,11 @@ from harness.classify import words
 from harness.classify.report import ClassifyReport
 from harness.classify.summary import summarize
 from harness.classify.wrong import wrong_of
-from harness.contrast.written import written_otherwise
+from harness.contrast.written import remarks
 from harness.errors import InputError, Problem
 from harness.folder import as_json as json_text
 from harness.folder import write_whole
 from harness.records import PredictionRecord, gather
-from harness.report.numerals import one_line, plural
 
 
 def analyze(paths: Sequence[Path], *, out: Path | None, as_json: bool) -> int:
@@ -56,24 +54,6 @@ def check(record: PredictionRecord) -> Iterator[str]:
     latency = getattr(record, "latency_s", None)
     if latency is not None and (isinstance(latency, bool) or not isinstance(latency, int | float) or latency < 0):
         yield f"latency_s: a time in seconds is a number from 0 up, found {latency!r}"
-
-
-def remarks(records: Sequence[PredictionRecord]) -> Iterator[str]:
-    """Predictions that are wrong by how they are written alone."""
-    said = written_otherwise(records)
-    if said is not None:
-        yield said
-    spelt = Counter(
-        (record.prediction, record.label)
-        for record in records
-        if record.prediction is not None
-        and record.prediction != record.label
-        and " ".join(record.prediction.split()).casefold() == " ".join(record.label.split()).casefold()
-    )
-    if spelt:
-        prediction, label = (repr(one_line(text, words.ROOM)) for text in spelt.most_common(1)[0][0])
-        count = plural(sum(spelt.values()), "prediction")
-        yield f"{count} would be right but for capitals or spaces ({prediction} against {label}); counted as wrong"
 
 
 def as_object(report: ClassifyReport) -> dict[str, Any]:

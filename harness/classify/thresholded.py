@@ -12,9 +12,10 @@ from typing import Any
 from harness.classify.figures import clusters_of
 from harness.classify.rare import RareOffsets, applied, fit
 from harness.classify.summary import ClassifySummary, summarize
-from harness.classify.words import name, number
+from harness.classify.words import name
 from harness.records import PredictionRecord
-from harness.report.numerals import p_value, percent, plural
+from harness.report.numerals import percent, plural
+from harness.report.phrases import moved
 from harness.stats.classpair import ClassDifference, f1_difference
 
 MACRO = "macro_f1"
@@ -86,23 +87,13 @@ def sentences(found: Thresholded | None) -> Iterator[str]:
         fitted = f"{value} to its log-probability" if own.value else "no offset"
         said = f"{name(label)}: {fitted}, fitted on validation alone ({plural(own.items, 'item')} of it)"
         yield (
-            f"{said}; here {_moved('F1', found.moved[label])}"
-            if label in found.moved
-            else f"{said}; no item of it here"
+            f"{said}; here {moved('F1', found.moved[label])}" if label in found.moved else f"{said}; no item of it here"
         )
-    yield f"with them {_moved('macro F1', found.macro)}; {_accuracy(found)}"
+    if not any(own.value for own in found.rare.offsets.values()):
+        yield "no prediction changes: every offset is none, or 0"
+        return
+    yield f"with them {moved('macro F1', found.macro)}; {_accuracy(found)}"
     yield "all other figures of this report are those without; the predictions with them are in thresholded.jsonl"
-
-
-def _moved(what: str, own: ClassDifference) -> str:
-    if own.a is None or own.b is None or own.difference is None:
-        return f"no {what}: {own.reason}"
-    said = f"{what} {number(own.a)} → {number(own.b)}"
-    if own.ci is None or own.p_value is None:
-        return f"{said} (no interval: {own.reason})"
-    low, high = (f"{end:+.3f}".replace("-", "−") for end in own.ci)
-    rough = f"; roughly: {own.unsafe}" if own.unsafe else ""
-    return f"{said} (difference {low} to {high}, p {p_value(own.p_value)}{rough})"
 
 
 def _accuracy(found: Thresholded) -> str:

@@ -17,6 +17,7 @@ from harness.contrast.results import FEWEST_FOR_BOOTSTRAP, SEED, Contrast, Level
 from harness.contrast.sides import Pair, Side
 from harness.stats import classes
 from harness.stats.bootstrap import RESAMPLES, bca_interval, resampled_means
+from harness.stats.classpair import ClassDifference, f1_difference
 from harness.stats.clusters import Clustered
 from harness.stats.effect import cohens_d, cohens_dz, cohens_h
 from harness.stats.intervals import mean_score, sign_test, visible_difference
@@ -68,6 +69,7 @@ def contrast(pair: Pair, *, seed: int = SEED) -> Contrast:
         wilcoxon=wilcoxon(pair.difference) if pair.difference is not None and pair.kind != "predictions" else None,
         bca=_bca(pair, seed),
         clusters=clusters,
+        macro_f1=_macro(pair),
     )
     return replace(whole, better=_better(whole))
 
@@ -116,6 +118,16 @@ def _level(side: Side, ids: Sequence[str], scores: Array, scale: tuple[float, fl
     kept = [record for record in side.predictions if record.id in compared]
     counted = classes.confusion([record.label for record in kept], [record.prediction for record in kept])
     return replace(level, macro_f1=classes.macro_f1(counted), mcc=classes.mcc(counted))
+
+
+def _macro(pair: Pair) -> ClassDifference | None:
+    """The difference of macro F1, of predictions of the same items."""
+    if pair.kind != "predictions" or not pair.paired or not pair.ids:
+        return None
+    sides = [{record.id: record for record in side.predictions} for side in (pair.side_a, pair.side_b)]
+    gold = [sides[0][name].label for name in pair.ids]
+    a, b = ([side[name].prediction for name in pair.ids] for side in sides)
+    return f1_difference(gold, a, b, clusters=pair.clusters)
 
 
 def _effect(pair: Pair) -> float | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.contrast.sides import Pair
+from harness.stats.classpair import ClassDifference
 from harness.stats.clusters import Clustered
 from harness.stats.intervals import Mean
 from harness.stats.paired import Difference, McNemar
@@ -71,6 +72,7 @@ class Contrast:
     bca: tuple[float, float] | None = None
     clusters: Clustered | None = None
     p_adjusted: float | None = None
+    macro_f1: ClassDifference | None = None
 
     @property
     def shows_nothing(self) -> bool:
@@ -124,6 +126,7 @@ class Contrast:
             "n": self.difference.n,
             "p_value": self.p_value,
             "test": self.test,
+            "macro_f1": _macro(self.macro_f1) if self.macro_f1 is not None else None,
         }
 
     def _of_scores(self) -> dict[str, Any]:
@@ -179,6 +182,16 @@ def _part(part: Part) -> dict[str, Any]:
         "difference": part.difference.mean,
         "p_value": part.p_value,
         "p_adjusted": part.p_adjusted,
+    }
+
+
+def _macro(found: ClassDifference) -> dict[str, Any]:
+    return {
+        "difference": found.difference,
+        "ci": _ends(found.ci),
+        "p_value": found.p_value,
+        "reason": found.reason,
+        "unsafe": found.unsafe,
     }
 
 

@@ -12,8 +12,9 @@ from harness.contrast.comparable import few, noun
 from harness.contrast.remarks import by_position
 from harness.contrast.results import FEWEST_FOR_BOOTSTRAP, Contrast
 from harness.contrast.sides import Pair
-from harness.contrast.written import written_otherwise
+from harness.contrast.written import remarks
 from harness.report.numerals import DASH, listed, p_value, percent, plural, points, span
+from harness.report.phrases import moved
 from harness.stats.intervals import SMALL, TOLERANCE
 
 TESTS = {
@@ -149,6 +150,8 @@ def _counts(found: Contrast) -> Iterator[str]:
 
 
 def _sizes(found: Contrast) -> Iterator[str]:
+    if found.macro_f1 is not None:
+        yield f"{moved('macro F1', found.macro_f1)}, its own test, in no family"
     if found.effect is not None:
         name = "h" if found.pair.kind == "predictions" else "d"
         effect = 0.0 if abs(found.effect) <= TOLERANCE else found.effect
@@ -192,9 +195,7 @@ def _of_design(found: Contrast) -> Iterator[str]:
         yield _nothing_shows(found)
     yield from unscored(found.pair)
     for name, side in (("A", found.pair.side_a), ("B", found.pair.side_b)):
-        said = written_otherwise(side.predictions)
-        if said is not None:
-            yield f"{name}: {said}"
+        yield from (f"{name}: {said}" for said in remarks(side.predictions))
 
 
 def unscored(pair: Pair) -> Iterator[str]:

@@ -1,16 +1,38 @@
-"""Predictions that are wrong by their text and right by their number: "1.0" against "1", as spreadsheets leave them."""
+"""Predictions that are wrong by how they are written alone: "1.0" against "1", "Hot" against "hot"."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, DecimalException
 
 from harness.records import PredictionRecord
-from harness.report.numerals import one_line
+from harness.report.numerals import one_line, plural
 
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?\s*", re.ASCII)
 ROOM = 20
+
+
+def remarks(records: Sequence[PredictionRecord]) -> Iterator[str]:
+    """What of predictions is wrong by how it is written alone, a sentence each."""
+    yield from filter(None, (written_otherwise(records), spelt_otherwise(records)))
+
+
+def spelt_otherwise(records: Iterable[PredictionRecord]) -> str | None:
+    """How many predictions differ from their label in capitals or spaces alone; None where none does."""
+    found = Counter(
+        (record.prediction, record.label)
+        for record in records
+        if record.prediction is not None
+        and record.prediction != record.label
+        and " ".join(record.prediction.split()).casefold() == " ".join(record.label.split()).casefold()
+    )
+    if not found:
+        return None
+    prediction, label = (repr(one_line(text, ROOM)) for text in found.most_common(1)[0][0])
+    count = plural(sum(found.values()), "prediction")
+    return f"{count} would be right but for capitals or spaces ({prediction} against {label}); counted as wrong"
 
 
 def written_otherwise(records: Iterable[PredictionRecord]) -> str | None:

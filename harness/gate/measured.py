@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from harness.contrast import comparable
 from harness.contrast.remarks import by_position
 from harness.contrast.sides import Kind, Side, load_side, matched
-from harness.contrast.written import written_otherwise
+from harness.contrast.written import remarks
 from harness.errors import InputError, Problem
 from harness.report.numerals import listed, plural
 
@@ -206,9 +206,8 @@ def _pair(old: Side, new: Side, *, allow_mixed: bool) -> Measured:
 
 
 def _written(*sides: Side) -> list[str]:
-    """What predictions of numbers were counted as wrong for, where it is only how they are written."""
-    said = ((side.path, written_otherwise(side.predictions)) for side in sides)
-    return [f"{path}: {what}" for path, what in said if what is not None]
+    """What predictions were counted as wrong for, where it is only how they are written."""
+    return [f"{side.path}: {what}" for side in sides for what in remarks(side.predictions)]
 
 
 def _empty(old: Side, new: Side, mixed: Sequence[str], reasons: tuple[str, ...], prompts: Sequence[str]) -> Measured:

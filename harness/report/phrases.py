@@ -12,7 +12,8 @@ from typing import Literal
 from harness.decision import ControlCount
 from harness.figures import Result
 from harness.report.data import Comparison
-from harness.report.numerals import listed, p_value, percent, plural, points, span
+from harness.report.numerals import decimals, listed, p_value, percent, plural, points, span
+from harness.stats.classpair import ClassDifference
 from harness.stats.intervals import TOLERANCE, visible_difference
 from harness.summary import Summary
 
@@ -210,3 +211,15 @@ def counted(comparisons: Iterable[Comparison]) -> list[str]:
         who = "every judge" if len(real) == len(judgments) else "every judge without a known bias"
         return [f"{who}: {next(iter(same))}"]
     return [f"{listed(names)}: {text}" for text, names in same.items()]
+
+
+def moved(what: str, own: ClassDifference) -> str:
+    """ "macro F1 0.571 → 0.844 (difference +0.1 to +0.4, p = 0.01)", or why there is none."""
+    if own.a is None or own.b is None or own.difference is None:
+        return f"no {what}: {own.reason}"
+    said = f"{what} {decimals(own.a, 3)} → {decimals(own.b, 3)}"
+    if own.ci is None or own.p_value is None:
+        return f"{said} (no interval: {own.reason})"
+    low, high = (f"{end:+.3f}".replace("-", "−") for end in own.ci)
+    rough = f"; roughly: {own.unsafe}" if own.unsafe else ""
+    return f"{said} (difference {low} to {high}, p {p_value(own.p_value)}{rough})"

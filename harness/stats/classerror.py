@@ -158,6 +158,8 @@ def estimate(counted: Confusion, measure: Measure, clusters: Sequence[str] | Non
         return Estimate(value=None, reason="there are no predictions")
     value = measure(shares_of(counted)[0]).value
     if math.isnan(value):
+        if (counted.predicted == counted.k).all():
+            return Estimate(value=None, reason="nothing was predicted, so that nothing can correlate")
         which = "labels" if np.ptp(counted.gold) == 0 else "predictions"
         return Estimate(value=None, reason=f"all {which} are one, so that nothing can correlate with them")
     units = unit_places(np.asarray(clusters, dtype=str) if clusters is not None else None, counted.n)
