@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -230,11 +230,11 @@ app.command("rank")(rank.rank_with(resolve_recipe))
 app.command("curve")(curve.curve_with(resolve_recipe))
 
 
-def check_recipe(path: Path) -> Any:
-    """Raise InputError with every problem of a recipe."""
-    from train.anyrecipe import load_any
+def check_recipe(path: Path, *, data: bool = True) -> None:
+    """Raise InputError with every problem of a recipe, of an encoder's also with those of its `data`."""
+    from train.anyrecipe import check
 
-    return load_any(path)
+    check(path, data=data)
 
 
 def main() -> None:

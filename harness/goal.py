@@ -56,7 +56,7 @@ RELATIONS: Mapping[str, Callable[[float, float], bool]] = {
 }
 _SPELLED = {"≥": ">=", "≤": "<=", "=>": ">=", "=<": "<="}
 _FORM = re.compile(r"\s*(?P<metric>[A-Za-z]\w*)?\s*(?P<relation>[<>]=?|=[<>]|≥|≤)\s*(?P<target>[-+.\deE]+)\s*")
-_WAY_OUT = "write 'mean >= 7.0', or {metric, target}"
+_EXAMPLES = {"pairwise": "win_rate >= 0.6", "perplexity": "loss <= 2.5", "classify": "accuracy >= 0.75"}
 KEYS = ("metric", "target", "judge")
 
 
@@ -83,7 +83,7 @@ def goal_of(given: Any, kind: str) -> Goal:
     unknown = [str(key) for key in keys if key not in KEYS]
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r} in a goal; known keys: {', '.join(KEYS)}")
-    metric, relation, target = _parts(keys)
+    metric, relation, target = _parts(keys, f"write {_EXAMPLES.get(kind, 'mean >= 7.0')!r}, or {{metric, target}}")
     known = METRICS.get(kind, {})
     if metric not in known:
         raise ValueError(_no_metric(metric, kind))
@@ -96,31 +96,31 @@ def goal_of(given: Any, kind: str) -> Goal:
     return Goal(metric=metric, relation=relation or found.relation, target=target, judge=judge)
 
 
-def _parts(keys: Mapping[str, Any]) -> tuple[str, str | None, float]:
+def _parts(keys: Mapping[str, Any], way_out: str) -> tuple[str, str | None, float]:
     """Metric, relation and target of a goal's keys; the target may be a text that holds its relation."""
     metric, target = keys.get("metric"), keys.get("target")
     relation = None
     if isinstance(target, str):
         found = _FORM.fullmatch(target)
         if found is None:
-            raise ValueError(f"{target!r} is no goal; {_WAY_OUT}")
+            raise ValueError(f"{target!r} is no goal; {way_out}")
         metric = metric if metric is not None else found["metric"]
         relation = _SPELLED.get(found["relation"], found["relation"])
         if found["metric"] not in (None, metric):
             raise ValueError(f"the goal names {metric!r} and {found['metric']!r}; name one metric")
-        target = _number(found["target"])
+        target = _number(found["target"], way_out)
     if not isinstance(metric, str):
-        raise ValueError(f"a goal needs its metric; {_WAY_OUT}")
+        raise ValueError(f"a goal needs its metric; {way_out}")
     if isinstance(target, bool) or not isinstance(target, int | float):
-        raise ValueError(f"a goal needs its target, a number; {_WAY_OUT}")
+        raise ValueError(f"a goal needs its target, a number; {way_out}")
     return metric, relation, float(target)
 
 
-def _number(text: str) -> float:
+def _number(text: str, way_out: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number; {_WAY_OUT}") from None
+        raise ValueError(f"{text!r} is no number; {way_out}") from None
 
 
 def _no_metric(metric: str, kind: str) -> str:

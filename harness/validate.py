@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ RECIPE_KINDS = ("pretrain", "sft", "dpo", "reward", "encoder")
 
 
 def problems_in(
-    path: Path, check_recipe: Callable[[Path], Any], say: Callable[[str], None] = lambda text: None
+    path: Path, check_recipe: Callable[..., Any], say: Callable[[str], None] = lambda text: None
 ) -> list[Problem]:
     """Every problem of a suite, a recipe (by `check_recipe`) or a JSONL file; `say` hears what is not checked."""
     try:
@@ -34,7 +35,8 @@ def problems_in(
             if kind == "matrix":
                 from harness.matrix import checking as of_matrix
 
-                return of_matrix.problems_in(path, check_recipe, say)
+                # The data of its cells are read once, with their task.
+                return of_matrix.problems_in(path, partial(check_recipe, data=False), say)
             return _suite(path)
         if path.suffix in TABLES and path.is_file():
             what = "is a table, which is checked by the suite that reads it; give that suite"

@@ -17,6 +17,15 @@ def load_any(path: Path, changes: Sequence[str] = ()) -> Recipe | EncoderRecipe:
     return encoders.load(path, changes) if is_encoders(path, changes) else models.load(path, changes)
 
 
+def check(path: Path, *, data: bool = True) -> None:
+    """Raise InputError with every problem of a recipe; with `data` of an encoder's files too, where they lie here."""
+    recipe = load_any(path)
+    if data and isinstance(recipe, EncoderRecipe) and any(recipe.keys.task.paths()):
+        from train.encoder.data import checked
+
+        checked(recipe, near=True)
+
+
 def is_encoders(path: Path, changes: Sequence[str] = ()) -> bool:
     """Whether a recipe is of kind encoder. Raises InputError where it is no YAML mapping."""
     values, _ = load_yaml(path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from harness.classify.summary import ClassifySummary, summarize
 from harness.classify.thresholded import Thresholded, thresholded
 from harness.errors import InputError
 from harness.folder import read_manifest
-from harness.goal import Met, Reading, met
+from harness.goal import Goal, Met, Reading, met
 from harness.leakage import guard
 from harness.leakage.guard import Finding
 from harness.records import PredictionRecord, on_disk
@@ -119,8 +119,13 @@ def classified(found: Found, *, complete: bool) -> Classified:
         complete=complete,
         notes=notes_of(found),
     )
+    goal = found.planned.suite.keys.goal
+    reached = _met(goal, summary) if goal is not None else None
     return Classified(
-        found=found, summary=summary, thresholded=_thresholded(found, summary, complete), goal=_goal(found, summary)
+        found=found,
+        summary=replace(summary, grave=tuple(grave(found, reached))),
+        thresholded=_thresholded(found, summary, complete),
+        goal=reached,
     )
 
 
@@ -132,10 +137,7 @@ def _thresholded(found: Found, summary: ClassifySummary, complete: bool) -> Thre
     return thresholded(found.predictions, held, wanted, summary)
 
 
-def _goal(found: Found, summary: ClassifySummary) -> Met | None:
-    goal = found.planned.suite.keys.goal
-    if goal is None:
-        return None
+def _met(goal: Goal, summary: ClassifySummary) -> Met:
     own, rough = summary.estimate(goal.metric), summary.figures.clustered
     ci, reason = own.ci, own.reason
     if goal.metric == "accuracy" and rough is not None:
@@ -144,6 +146,24 @@ def _goal(found: Found, summary: ClassifySummary) -> Met | None:
     undecided = None if summary.complete else "the run is incomplete"
     reading = Reading(value=own.value, ci=ci, n=summary.n, reason=None if ci else reason)
     return met(goal, [reading], undecided=undecided)
+
+
+def grave(found: Found, reached: Met | None = None) -> Iterator[str]:
+    """That items stood in training data, and whether a goal was reached by them alone."""
+    if found.leakage is None or not found.leakage.ids:
+        return
+    leaked = found.leakage
+    yield (
+        f"{plural(len(leaked.ids), 'item')} of {int(found.manifest['n_items']):,} stood in training data "
+        f"({len(leaked.exact):,} word for word, {len(leaked.near):,} nearly): "
+        f"{listed(leaked.ids, 5)}; {_without(found, leaked)}"
+    )
+    rest = [record for record in found.predictions if record.id not in {*leaked.ids}]
+    if reached is None or reached.outcome != "pass" or not rest:
+        return
+    clean = _met(reached.goal, summarize(rest, labels=found.labels))
+    if clean.outcome != "pass":
+        yield f"the goal is reached by items that stood in training data; without them: {clean.sentence()}"
 
 
 def notes_of(found: Found) -> list[str]:
@@ -157,12 +177,6 @@ def notes_of(found: Found) -> list[str]:
     wanted = found.planned.suite.keys.thresholds
     if wanted and not any(record.probabilities for record in found.validation):
         said.append("thresholds were not fitted: there are no validation items with probabilities")
-    if found.leakage is not None and found.leakage.ids:
-        said.append(
-            f"{plural(len(found.leakage.ids), 'item')} of {asked:,} stood in training data "
-            f"({len(found.leakage.exact):,} word for word, {len(found.leakage.near):,} nearly): "
-            f"{listed(found.leakage.ids, 5)}; {_without(found, found.leakage)}"
-        )
     return said
 
 

@@ -25,6 +25,7 @@ from harness.leakage import guard
 from harness.models.budget import budget
 from harness.models.encoder import foreign
 from harness.models.encoder.asking import answers, encoder_fingerprint
+from harness.models.judgechat import chats
 from harness.models.likelihood import LikelihoodModel
 from harness.models.meter import Meter
 from harness.models.recorded import file_sha256
@@ -50,9 +51,11 @@ def plan_job(
     if given is None:
         raise InputError(f"the suite {suite.name!r} names no candidate; add --candidate SPEC")
     folder = Path() if options.candidate else suite.folder
-    candidate = resolve(parse(given, role="candidate", folder=folder))
+    spec = parse(given, role="candidate", folder=folder)
     seed = suite.keys.seed if options.seed is None else options.seed
-    job = job_of(suite, candidate, seed=seed, limit=options.limit)
+    # What is wrong with the task is known before a recipe is trained.
+    job = job_of(suite, spec, seed=seed, limit=options.limit)
+    job = replace(job, candidate=resolve(spec))
     workshop = Workshop(concurrency=options.concurrency, meter=meter, say=say, budget=budget(options.max_cost))
     job, cast, more = cast_of(job, workshop)
     leaked, unknown = guard.compare(workshop.weights, _prompts(job.items))
@@ -149,12 +152,14 @@ def cast_of(job: ClassifyJob, workshop: Workshop) -> tuple[ClassifyJob, Classify
         return replace(job, mode="head"), cast, {"outputs": outputs} if outputs else {}
     putting = putting_of(job)
     workshop.fingerprints["template"] = putting.template.sha256
-    more = {
+    more: dict[str, Any] = {
         "template": putting.template.name,
         "words": dict(putting.words),
         "examples": [item.id for item in putting.shots.chosen] if putting.shots else [],
     }
     if mode == "likelihood":
+        base = Path(spec.parts[0])
+        more["chat"] = (chats(base) if base.is_dir() else None) if method.chat is None else method.chat
         return replace(job, mode=mode), _looked_at(job, putting, workshop), more
     return replace(job, mode=mode, validation=()), _writing(job, putting, workshop), more
 
@@ -274,6 +279,9 @@ def words_of(template: TaskTemplate, task: Task, head: str) -> dict[str, str]:
         raise InputError(
             f"method.template: {template.name!r} names {lacking[0]!r}, which {task.name} does not have ({fields})"
         )
+    if not template.named & {*task.text_fields, "fields"}:
+        fields = ", ".join(task.text_fields)
+        raise InputError(f"method.template: {template.name!r} shows nothing of an item; name {fields} or fields")
     if task.multiple_choice and not template.named & {"options"}:
         raise InputError(f"method.template: {template.name!r} does not show the options; use 'choice'")
     return words

@@ -48,8 +48,8 @@ class Confused:
 class ClassifySummary:
     """Everything a classification report says.
 
-    `labels` are those of the task, where it is known; `remarks` are sentences on predictions that are wrong by their
-    spelling; `notes` what else must be known.
+    `labels` are those of the task, where it is known; `grave` are the sentences to doubt the figures by before all
+    others (leaks), `remarks` those on predictions that are wrong by their spelling; `notes` what else must be known.
     """
 
     figures: Figures
@@ -58,6 +58,7 @@ class ClassifySummary:
     complete: bool
     labels: tuple[str, ...]
     confused: tuple[Confused, ...]
+    grave: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -112,7 +113,7 @@ class ClassifySummary:
         known["confusion"] = _matrix(own)
         known["confused"] = [{"label": c.label, "prediction": c.prediction, "n": c.n} for c in self.confused]
         known["calibration"] = _calibration(self.calibration) if self.calibration is not None else None
-        return known | {"notes": [*self.remarks, *self.notes], "doubts": list(doubts)}
+        return known | {"notes": [*self.grave, *self.remarks, *self.notes], "doubts": list(doubts)}
 
 
 def summarize(

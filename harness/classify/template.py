@@ -84,7 +84,11 @@ class TaskTemplate:
 
     def words(self, labels: Sequence[str]) -> dict[str, str]:
         """The word of every label. Raises ValueError where two share one, or the template names another label."""
-        own = yaml.safe_load(self._parts["labels"]) if "labels" in self._parts else {}
+        try:
+            own = yaml.safe_load(self._parts["labels"]) if "labels" in self._parts else {}
+        except yaml.YAMLError as error:
+            what = " ".join(str(getattr(error, "problem", None) or error).split())
+            raise ValueError(f"the template {self.name!r}: '=== labels ===' is not YAML ({what}); mend it") from None
         if not isinstance(own, Mapping) or not all(isinstance(word, str) and word.strip() for word in own.values()):
             raise ValueError(f"the template {self.name!r}: '=== labels ===' must map labels to words (quote True, yes)")
         named = {str(label): str(word) for label, word in own.items()}
@@ -127,7 +131,8 @@ class TaskTemplate:
             names = ", ".join(values)
             what = f"the template {self.name!r} names a field that is not there ({error})"
             raise ValueError(f"{what}; use {names}") from None
-        except jinja2.TemplateError as error:
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            # What its author wrote in braces is run, and can fail in as many ways.
             raise ValueError(f"the template {self.name!r} cannot be filled: {error}") from None
 
 

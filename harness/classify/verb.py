@@ -15,7 +15,7 @@ from harness.carrying import Stop, carried_out, ended, leakage_gate
 from harness.classify import files
 from harness.classify.collect import Classified, Found, classified, find, is_complete
 from harness.classify.job import ClassifyJob, from_manifest
-from harness.classify.launch import cast_of, job_of, plan_job
+from harness.classify.launch import API, cast_of, job_of, plan_job
 from harness.classify.report import ClassifyReport
 from harness.classify.run import ClassifyCast, ClassifyExecutor
 from harness.classify.suite import ClassifySuite, load
@@ -151,7 +151,7 @@ def report_of(made: Classified, training: Mapping[str, Any] | None = None) -> Cl
     head = manifest["candidate"]["text"]
     facts = {"task": f"{manifest['task']['name']}, {manifest['suite'].get('on', 'test')}"}
     if manifest.get("mode"):
-        facts["asked by"] = str(manifest["mode"])
+        facts["asked by"] = _asked_by(manifest)
     if manifest.get("template"):
         facts["template"] = str(manifest["template"])
     if manifest.get("examples"):
@@ -164,6 +164,22 @@ def report_of(made: Classified, training: Mapping[str, Any] | None = None) -> Cl
         took=tuple(took(made, training)),
         offsets=tuple(sentences(made.thresholded)),
     )
+
+
+def _asked_by(manifest: Mapping[str, Any]) -> str:
+    """How a candidate was asked: of likelihoods also by what they are divided, and in what form the text stands."""
+    mode = str(manifest["mode"])
+    if mode != "likelihood":
+        return mode
+    divided = (manifest["suite"].get("method") or {}).get("normalise") or "none"
+    over = {
+        "none": "summed over a label's tokens",
+        "tokens": "divided by a label's tokens",
+        "bytes": "divided by the bytes of a label's word",
+    }
+    chat = manifest.get("chat")
+    form = "" if chat is None else ", in the model's chat template" if chat else ", as plain text"
+    return f"likelihood ({over[divided]}{form})"
 
 
 def _finish(path: Path, made: Classified, stopped: Stop | None, *, as_json: bool, gate: bool = False) -> int:
@@ -216,14 +232,15 @@ def dry_run(path: Path, options: Options, *, as_json: bool, print_plan: Callable
     spec = parse(given, role="candidate", folder=Path() if options.candidate else suite.folder)
     seed = suite.keys.seed if options.seed is None else options.seed
     job = job_of(suite, spec, seed=seed, limit=options.limit)
-    calls = len(job.items) if spec.kind in ("openai", "anthropic") else 0
+    calls = len(job.items) if spec.kind in API else 0
     value = {
         "suite": suite.name,
         "n_items": len(job.items),
         "candidate": given,
         "mode": suite.keys.method.mode or "as the candidate is",
         "labels": list(job.labels),
-        "validation_items": len(job.validation),
+        "validation_items": len(job.validation) if spec.kind not in (*API, "recorded") else 0,
         "calls": calls,
+        **({"notes": list(job.task.told)} if as_json else {}),
     }
     return print_plan(value, *job.task.told, as_json=as_json)

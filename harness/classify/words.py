@@ -106,6 +106,7 @@ def _believed(when: str, own: Believed, n: int) -> str:
 def doubts(found: ClassifySummary) -> list[str]:
     """Reasons to doubt the figures, the gravest first."""
     return [
+        *found.grave,
         *_of_the_run(found),
         *_of_the_model(found),
         *_of_spelling(found),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.classify.collect import find, is_complete, notes_of
+from harness.classify.collect import find, grave, is_complete, notes_of
 from harness.classify.guess import UNANSWERED
 from harness.classify.run import PREDICTIONS
 from harness.contrast.measured import Named, Side, wrong_without
@@ -43,5 +43,5 @@ def of_classify_run(path: Path, judges: Sequence[str], read: Reader) -> Side:
             settings=settings | ({"template": str(template)[:12]} if template else {}),
         ),
         predictions=answered,
-        notes=(*wrong_without(answered), *notes_of(found)),
+        notes=(*grave(found), *wrong_without(answered), *notes_of(found)),
     )

@@ -15,6 +15,7 @@ from harness.leakage import TrainingExample, TrainingIndex
 from harness.models.encoder.form import Form, HeadForm
 from harness.models.encoder.rows import Row, encode
 from harness.report.numerals import plural
+from harness.tasks import pool as pools
 from harness.tasks.load import assigned
 from harness.tasks.pool import Pool
 from harness.tasks.values import Item, Split, Task, counted
@@ -72,6 +73,20 @@ def _strange(keys: EncoderKeys, task: Task) -> list[str]:
     if task.multiple_choice and (keys.weighs or keys.losses):
         found.append("loss: labels of multiple choice are places; they have no weights, and are drawn evenly")
     return found
+
+
+def checked(recipe: EncoderRecipe, *, near: bool = False) -> tuple[EncoderKeys, Task]:
+    """The keys and the items of a recipe's (first) training, the one held against the other.
+
+    With `near` no dataset is downloaded. Raises InputError with every problem.
+    """
+    pool = pools.read(recipe.keys.task, recipe.path.parent, near=near)
+    members = recipe.members()
+    first = members[0][1] if members else recipe
+    task = task_of(first, pool)
+    losses_of(first.keys, task)
+    draws(first.keys, task)
+    return first.keys, task
 
 
 def form_of(keys: EncoderKeys, task: Task) -> Form:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from harness.models.encoder.form import Pool
 from harness.tasks.keys import SplitKeys, TaskKeys
@@ -121,9 +121,17 @@ class StopKeys(Keys):
     "sentiment.accuracy". The best step's weights are put back.
     """
 
-    metric: Annotated[str, Field(pattern=rf"^(loss|(.+\.)?({'|'.join(METRICS[1:])}))$")] = "loss"
+    metric: str = "loss"
     patience: Count
     min_difference: Amount = 0.0
+
+    @field_validator("metric")
+    @classmethod
+    def _known(cls, given: str) -> str:
+        head, _, name = given.rpartition(".")
+        if name not in METRICS or (head and name == "loss"):
+            raise ValueError(f"use {', '.join(METRICS)}, or one head's (HEAD.accuracy)")
+        return given
 
 
 class EncoderKeys(Keys):

@@ -14,12 +14,11 @@ from harness.errors import InputError, Problem
 from harness.models.meter import Meter
 from harness.progress import showing
 from harness.report.columns import wrap
-from harness.tasks import pool as pools
 from train import saved
 from train.build import Yard
 from train.encoder import ensemble
 from train.encoder.build import built, ended, members
-from train.encoder.data import draws, losses_of, task_of
+from train.encoder.data import checked
 from train.encoder.recipe import EncoderRecipe, load
 from train.encoder.words import ensemble_told, shown, told
 
@@ -48,13 +47,8 @@ def train(path: Path, changes: Sequence[str], *, checkpoints: Path, resume: bool
 def dry_run(path: Path, changes: Sequence[str]) -> int:
     """Print what a recipe would train on and how; nothing is built or loaded but its items."""
     recipe = load(path, changes)
-    own = recipe.members()
-    pool = pools.read(recipe.keys.task, path.parent)
-    first = own[0][1] if own else recipe
-    task = task_of(first, pool)
-    losses_of(first.keys, task)
-    draws(first.keys, task)
-    for name, value in shown(first.keys, task, [name for name, _ in own]).items():
+    keys, task = checked(recipe)
+    for name, value in shown(keys, task, [name for name, _ in recipe.members()]).items():
         print(wrap(value, first=f"{name:<{GAP}}", rest=" " * GAP))
     for line in (*task.told, "Texts are cut to their length with the base's tokenizer, when training begins."):
         print(wrap(line))

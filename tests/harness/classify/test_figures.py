@@ -207,3 +207,30 @@ def test_latency_is_the_median_and_the_95_percent_quantile():
 def test_what_still_has_to_be_asked_leaves_the_run_incomplete():
     found = summarize([*FOUR, record("e", "x", None, status="provider_error")])
     assert not found.complete and "incomplete" in words.doubts(found)[0]
+
+
+def test_nothing_predicted_is_no_single_prediction():
+    found = summarize([record(place, "xy"[place % 2], None) for place in range(10)])
+    assert found.figures.over_classes["mcc"].reason == "nothing was predicted, so that nothing can correlate"
+
+
+def test_slices_count_clusters():
+    records = [record(place, "x", "xy"[place // 4 % 2], cluster=place // 4, slices=["s"]) for place in range(40)]
+    wide = figures_of(records).slices["s"].accuracy.ci
+    plain = figures_of([record(place, "x", "xy"[place // 4 % 2], slices=["s"]) for place in range(40)]).slices["s"]
+    assert wide[0] < plain.accuracy.ci[0] and plain.accuracy.ci[1] < wide[1]
+
+
+def test_clusters_can_hide_whether_anything_was_learned():
+    # 30 of 40 are right where always saying x would be right on 60 %: by items that is clearly more, by clusters not.
+    gold = ["x"] * 24 + ["y"] * 16
+    right = [place // 4 in (0, 1, 2, 3, 4, 5, 6, 7) for place in range(40)]
+    said = [label if hit else "xy"[label == "x"] for label, hit in zip(gold, right, strict=True)]
+    told = [
+        "cannot tell it from always saying" in " ".join(words.doubts(summarize(rows)))
+        for rows in (
+            [record(place, gold[place], said[place]) for place in range(40)],
+            [record(place, gold[place], said[place], cluster=place // 4) for place in range(40)],
+        )
+    ]
+    assert told == [False, True]

@@ -291,6 +291,27 @@ def test_what_is_too_long_for_an_api_is_truncated_and_not_asked_again(tmp_path):
         assert len(server.requests) == begun
 
 
+def test_a_template_that_shows_nothing_of_an_item_is_refused(tmp_path):
+    suite = made(tmp_path / "suite", candidate="openai/small", method={"template": "my.md"})
+    (tmp_path / "suite/my.md").write_text("=== item ===\nHot or cold?\n")
+    done = harness("run", suite, "--out", tmp_path / "run", env=environment(tmp_path))
+    assert done.code == 2
+    assert "shows nothing of an item; name text or fields" in done.err
+
+
+def test_a_goal_that_is_no_goal_names_one_of_its_kind(tmp_path):
+    done = harness("run", made(tmp_path / "s", candidate="openai/x", goal="accuracy 0.75"), env=environment(tmp_path))
+    assert done.code == 2
+    assert "write 'accuracy >= 0.75'" in done.err
+
+
+def test_a_dry_run_counts_no_validation_for_who_is_not_asked_it(tmp_path):
+    suite = made(tmp_path / "s", candidate="openai/x", split={"validation": 0.2})
+    done = harness("run", suite, "--dry-run", "--json", env=environment(tmp_path))
+    assert (done.json["calls"], done.json["validation_items"]) == (40, 0)
+    assert isinstance(done.json["notes"], list)
+
+
 def test_changed_items_end_a_resume_in_one_sentence(tmp_path, asked):
     folder, _, _ = asked
     suite = made(tmp_path / "suite", candidate=f"recorded/{folder / 'run/predictions.jsonl'}")

@@ -123,3 +123,18 @@ def test_letters_are_read_in_the_ways_they_are_written():
 )
 def test_words_that_differ_by_marks_alone_are_told_apart_by_them(words, reply, label):
     assert label_of(reply, dict(zip("ab", words, strict=True))) == label
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("=== item ===\n{{ text + 1 }}\n", "cannot be filled"),
+        ("=== item ===\n{{ text }}{{ 1 / 0 }}\n", "cannot be filled"),
+        ("=== item ===\n{{ text }}\n=== labels ===\nhot: [\n", "'=== labels ===' is not YAML"),
+    ],
+)
+def test_a_template_that_fails_is_one_sentence(source, said):
+    template = TaskTemplate("mine", source)
+    with pytest.raises(ValueError, match=said):
+        template.words(["hot"])
+        template.filled(Shown(fields={"text": "soup"}, options={}))

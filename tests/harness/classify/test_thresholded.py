@@ -48,7 +48,9 @@ def test_too_few_validation_items_fit_nothing_and_say_so():
     held = [record(place, "xy"[place % 2], "x", probabilities={"x": 0.6, "y": 0.3, "z": 0.1}) for place in range(20)]
     found = thresholded(held, held, ["z"], summarize(held))
     assert [one.prediction for one in found.records] == [one.prediction for one in held]
-    assert next(sentences(found)).startswith("'z': none, 0 validation items of this class")
+    said = list(sentences(found))
+    assert said[0].startswith("'z': none, 0 validation items of this class")
+    assert said[1:] == ["no prediction changes: every offset is none, or 0"]
     assert found.macro.difference == 0
 
 
@@ -81,3 +83,9 @@ def test_a_run_reports_them_beside_its_own_figures(tmp_path):
         assert "Offsets for rare classes" in text and "with them macro F1" in text.replace("With", "with")
     shown = harness("analyze", tmp_path / "run", env=environment(tmp_path))
     assert "offsets for rare classes" in shown.out and max(map(len, shown.out.splitlines())) <= 80
+
+
+def test_without_an_offset_ties_stay_as_they_were_broken():
+    held = [record(place, "xy"[place % 2], "y", probabilities={"x": 0.5, "y": 0.5, "z": 0.0}) for place in range(20)]
+    found = thresholded(held, held, ["z"], summarize(held))
+    assert [one.prediction for one in found.records] == ["y"] * 20

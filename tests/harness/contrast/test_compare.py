@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import f1_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
@@ -252,3 +253,32 @@ def test_names_from_files_cannot_steer_the_terminal(tmp_path):
     out = compare(tmp_path, path, path).out
     assert "\x1b" not in out
     assert lines(path)[0]["slices"][0].startswith("\x1b")
+
+
+def test_macro_f1_is_compared_too(tmp_path):
+    rng = np.random.default_rng(8)
+    gold = rng.choice(["x", "y", "z"], size=150, p=[0.6, 0.3, 0.1])
+    sides = [np.where(rng.random(150) < share, gold, rng.choice(["x", "y", "z"], size=150)) for share in (0.5, 0.8)]
+    files = [
+        write_lines(
+            tmp_path / f"{name}.jsonl",
+            [{"id": str(at), "label": g, "prediction": p} for at, (g, p) in enumerate(zip(gold, side, strict=True))],
+        )
+        for name, side in zip("ab", sides, strict=True)
+    ]
+    found = compare(tmp_path, *files, "--json").json
+    one, two = (f1_score(gold, side, average="macro") for side in sides)
+    own = found["macro_f1"]
+    assert own["difference"] == pytest.approx(two - one)
+    assert own["ci"][0] < two - one < own["ci"][1]
+    text = " ".join(compare(tmp_path, *files).out.split())
+    assert f"macro F1 {one:.3f} → {two:.3f} (difference +{own['ci'][0]:.3f} to +{own['ci'][1]:.3f}, p" in text
+    assert compare(tmp_path, *files, "--unpaired", "--json").json["macro_f1"] is None
+
+
+def test_predictions_that_are_wrong_by_capitals_alone_are_named(tmp_path):
+    rows = [{"id": str(at), "label": "hot", "prediction": "Hot" if at < 3 else "hot"} for at in range(20)]
+    a, b = write_lines(tmp_path / "a.jsonl", rows), made.predictions(tmp_path / "b.jsonl", [True] * 20)
+    write_lines(b, [{**row, "prediction": "hot"} for row in rows])
+    text = " ".join(compare(tmp_path, a, b).out.split())
+    assert "A: 3 predictions would be right but for capitals or spaces ('Hot' against 'hot'); counted as wrong" in text

@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.numerals import clean, in_percent, listed, margin, one_line, p_value, percent, plural, points, span
+from harness.report.numerals import (
+    brief,
+    clean,
+    decimals,
+    in_percent,
+    listed,
+    margin,
+    one_line,
+    p_value,
+    percent,
+    plural,
+    points,
+    span,
+)
 
 rates = st.floats(min_value=0, max_value=1)
 sizes = st.integers(min_value=1, max_value=10**6)
@@ -86,3 +99,23 @@ def test_clean_text_can_be_written_and_cannot_steer(text):
     kept.encode()
     assert not set(kept) & {"\x1b", "\x00", "\r", "\x9b", "\u202e"}
     assert "\n" not in one_line(text) and len(one_line(text, 20)) <= 20
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.9996, "0.9996"),
+        (1.0, "1.000"),
+        (-0.0004, "−0.0004"),
+        (0.0, "0.000"),
+        (0.25, "0.250"),
+        (0.99999999, "1.000000"),
+    ],
+)
+def test_a_figure_beside_a_landmark_shows_that_it_is_not_there(value, text):
+    assert decimals(value, 3) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(12.51, "12.5"), (1751.0, "1,751"), (0.01234, "0.0123"), (99.96, "100")])
+def test_sizes_are_brief_and_have_no_exponent(value, text):
+    assert brief(value) == text

@@ -77,7 +77,10 @@ def test_the_bundled_items_are_those_that_are_made(name):
         ({"seeds": [1, 1]}, "'seeds' names a seed twice"),
         ({"oversample": {}}, "give 'inverse_frequency' (heads)"),
         ({"oversample": {"inverse_frequency": ["a"]}, "training": {"group_by_length": True}}, "draws its own order"),
-        ({"early_stopping": {"metric": "f1", "patience": 2}}, "early_stopping.metric: string should match"),
+        (
+            {"early_stopping": {"metric": "f1", "patience": 2}},
+            "early_stopping.metric: use loss, accuracy, macro_f1, mcc, or one head's (HEAD.accuracy), found 'f1'",
+        ),
         ({"early_stopping": {"metric": "loss", "patience": 2}, "save": {"every": 3}}, "every look is saved"),
         ({"loss": {"smoothing": 1.0}}, "loss.smoothing: input should be less than 1, found 1.0"),
         ({"loss": {"gamma": -1}}, "loss.gamma: input should be greater than or equal to 0, found -1"),

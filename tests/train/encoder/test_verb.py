@@ -1,5 +1,6 @@
 """`harness train` and `harness validate` on encoder recipes: what is printed, what --dry-run says, how it ends."""
 
+import json
 import os
 import signal
 
@@ -9,7 +10,7 @@ pytest.importorskip("torch")
 
 from tests.command import environment, harness
 from tests.train.conftest import stem
-from tests.train.encoder.small import TWO, recipe
+from tests.train.encoder.small import TASK, TWO, recipe
 from tests.train.forked import until
 from tests.train.small import only
 
@@ -92,6 +93,28 @@ def test_validate_names_every_problem_with_its_line(tmp_path, bert, stem):
     for part in ("unknown key 'task.lable'", "training.epochs: ", "split.holdout: "):
         assert any(part in line for line in told), told
     assert stem.run("validate", recipe(tmp_path, bert), checkpoints=tmp_path).code == 0
+
+
+def test_validate_reads_the_data_too(tmp_path, bert, stem):
+    path = recipe(tmp_path, bert)
+    lines = (tmp_path / "data.jsonl").read_text().splitlines()
+    (tmp_path / "data.jsonl").write_text("\n".join([*lines[:3], '{"text": " ", "taste": "sour"}', *lines[3:]]) + "\n")
+    done = stem.run("validate", path, checkpoints=tmp_path)
+    assert done.code == 2
+    assert done.out.startswith(f"{tmp_path / 'data.jsonl'}:4: the text 'text' is empty")
+    other = recipe(tmp_path / "other", bert, loss={"multipliers": {"salty": 2.0}})
+    assert "there is no label 'salty'" in stem.run("validate", other, checkpoints=tmp_path).out
+
+
+def test_a_suite_that_is_wrong_trains_nothing_first(tmp_path, bert, stem):
+    path = recipe(tmp_path, bert)
+    keys = {"name": "tastes", "kind": "classify", "task": {**TASK, "files": {"test": "data.jsonl"}}}
+    suite = tmp_path / "suite.yaml"
+    suite.write_text(json.dumps({**keys, "candidate": f"recipe/{path.name}", "head": "heat"}))
+    done = stem.run("run", suite, "--out", tmp_path / "run", checkpoints=tmp_path / "made")
+    assert done.code == 2
+    assert "'heat' is no label" in done.err
+    assert not (tmp_path / "made").exists()
 
 
 def test_an_encoders_recipe_is_no_language_model(tmp_path, bert, stem):
