@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -27,7 +27,20 @@ from harness.process import patient_threads
 if TYPE_CHECKING:
     from harness.models.spec import Spec
 
+
+class _Verbs(typer.core.TyperGroup):
+    """All verbs; Ctrl-C, which typer would turn into a bare exit code, is said."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Verbs,
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -219,7 +232,11 @@ def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> 
     require_extra(repr(spec.text))
     from train.build import ensure
 
-    built = ensure(spec.path, checkpoints=checkpoints.checkpoints_folder().resolve(), on_progress=on_progress)
+    try:
+        built = ensure(spec.path, checkpoints=checkpoints.checkpoints_folder().resolve(), on_progress=on_progress)
+    except KeyboardInterrupt:
+        print(f"training {spec.path} was broken off; the same command goes on with what is kept", file=sys.stderr)
+        raise
     kind, _, rest = built.partition("/")
     return replace(spec, kind="reward" if kind == "reward" else "hf", rest=rest, folder=Path())
 
@@ -251,7 +268,7 @@ def main() -> None:
     except HarnessError as error:
         sys.exit(_fail(error))
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        # Before a verb has begun.
         sys.exit(130)
     except BrokenPipeError:
         # The reader closed early (`| head`); python would complain once more while flushing.

@@ -1,7 +1,8 @@
 """What a matrix may take, before it is run: time and memory a cell, from sizes, texts and this machine's speed.
 
 A forward pass takes 2 operations a parameter and token, training 6 (Kaplan et al. 2020, arXiv:2001.08361); the speed is
-that of a matrix product measured here, of which real models reach a share. Weights are counted in float32, trained ones
+that of a matrix product measured here, of which real models reach a share. A cell, a step of training and an item cost
+something whatever the size, which is most of what small models take. Weights are counted in float32, trained ones
 four times (weights, gradients, Adam's two moments). Right to a factor of about three; a cell whose size is not known
 before its model is there has none, nor has one whose items are on the hub and not on this machine: a dry run downloads
 nothing.
@@ -20,14 +21,18 @@ import numpy as np
 
 from harness.checkpoints.files import tensors
 from harness.errors import InputError
-from harness.matrix.suite import TRAINED, Cell, MatrixSuite
+from harness.matrix.suite import HEADED, TRAINED, Cell, MatrixSuite
 from harness.matrix.watch import duration
+from harness.matrix.written import encoder_recipe
 from harness.report.columns import WIDTH, table, wrap
 from harness.report.numerals import DASH, listed, plural, storage
 from harness.tasks.load import load as load_task
 from harness.tasks.values import Item, Task
 
 SHARE = 0.3
+# Seconds that opening a model, a step of training and an item take beside their arithmetic, on two cores.
+CELL, STEP, ITEM = 2.0, 0.1, 0.01
+BATCH = 8
 BYTES = 4
 CHARACTERS_A_TOKEN = 4
 MARKS = 24
@@ -75,16 +80,35 @@ def _row(suite: MatrixSuite, cell: Cell, task: Task | None, speed: float) -> dic
     # By likelihood the examples are a prefix of all questions, which is computed once.
     again = items if settings.method.get("mode") == "generation" else 1
     asked = _tokens(task.test) * (items + shots * again)
-    trained = _tokens(task.train) * _trained_on(settings.recipe, task) if cell.mode in TRAINED else 0.0
-    seconds = None if size is None else size * (2 * asked + 6 * trained) / (speed * SHARE)
+    recipe = _recipe(suite, cell, settings.recipe) if cell.mode in TRAINED else {}
+    examples = _trained_on(recipe, task) if cell.mode in TRAINED else 0.0
+    fixed = CELL + STEP * examples / _batch(recipe) + ITEM * items
+    arithmetic = (2 * asked + 6 * _tokens(task.train) * examples) / (speed * SHARE)
+    seconds = None if size is None else fixed + size * arithmetic
     return {**named, "items": items, "parameters": size, "seconds": seconds, "bytes": held}
+
+
+def _recipe(suite: MatrixSuite, cell: Cell, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The recipe that a cell trains, as far as it can be read."""
+    if cell.mode not in HEADED:
+        return given
+    try:
+        return encoder_recipe(suite, cell)
+    except (InputError, OSError):
+        return given
+
+
+def _batch(recipe: Mapping[str, Any]) -> float:
+    """How many examples a step of training sees."""
+    training = recipe.get("training") or {}
+    return float(training.get("batch_size") or BATCH) * float(training.get("accumulation") or 1)
 
 
 def _trained_on(recipe: Mapping[str, Any], task: Task) -> float:
     """How many examples training sees: its steps' where they are given, else those of its epochs."""
     training, data = recipe.get("training") or {}, recipe.get("data") or {}
     if training.get("steps"):
-        return float(training["steps"] * training.get("batch_size", 1) * training.get("accumulation", 1))
+        return float(training["steps"]) * _batch(recipe)
     return len(task.train) * float(training.get("epochs") or EPOCHS) * float(data.get("sample_ratio") or 1.0)
 
 
@@ -143,7 +167,7 @@ def told(suite: MatrixSuite, cells: Sequence[Mapping[str, Any]], unseen: Mapping
     for task in dict.fromkeys(row["task"] for row in cells):
         own = [(f"{row['model']} {row['mode']}", _cells(row)) for row in cells if row["task"] == task]
         blocks.append("\n".join(table(task, HEADS, own, width)))
-    return "\n\n".join([*blocks, *(wrap(line, width) for line in _said(cells, unseen))]) + "\n"
+    return "\n\n".join([*blocks, *(wrap(line, width) for line in _said(suite, cells, unseen))]) + "\n"
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
@@ -157,8 +181,8 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _said(cells: Sequence[Mapping[str, Any]], unseen: Mapping[str, str]) -> Iterator[str]:
-    """What the estimates come to, and why some are not there."""
+def _said(suite: MatrixSuite, cells: Sequence[Mapping[str, Any]], unseen: Mapping[str, str]) -> Iterator[str]:
+    """What the estimates come to, what they leave out, and why some are not there."""
     known = [row["seconds"] for row in cells if row["seconds"] is not None]
     if known:
         of = "In all" if len(known) == len(cells) else f"Those {plural(len(known), 'cell')} whose time is known: in all"
@@ -175,3 +199,9 @@ def _said(cells: Sequence[Mapping[str, Any]], unseen: Mapping[str, str]) -> Iter
     bare = list(dict.fromkeys(row["model"] for row in cells if row["parameters"] is None))
     if bare:
         yield f"The size of {listed(bare)} is not known before the model is here; give it as 'parameters'."
+    made = [
+        name for name, own in suite.keys.models.items() if own.family == "language" and own.spec.startswith("recipe/")
+    ]
+    if made:
+        yield f"Building {listed(made)} by its recipe, where it is not built yet, is not counted."
+    yield "`harness validate` checks templates and recipes of all cells beforehand."

@@ -38,7 +38,9 @@ def goal_on(records, target):
 def test_leaked_items_are_named_by_how_they_stood_there():
     records = [record(place, "x", "x") for place in range(10)]
     (said,) = grave(found(records, tuple("0123")))
-    assert said.startswith("4 items of 10 stood in training data (2 word for word, 2 nearly): 0, 1, 2 and 3; without them")
+    assert said.startswith(
+        "4 items of 10 stood in training data (2 word for word, 2 nearly): 0, 1, 2 and 3; without them"
+    )
     assert list(grave(found(records, ()))) == []
 
 

@@ -59,6 +59,19 @@ def test_ctrl_c_says_what_is_kept_and_how_to_go_on(tmp_path, bert, stem):
     assert (fewer.code, "training.epochs was 400" in fewer.err) == (2, True)
 
 
+def test_ctrl_c_while_a_run_trains_its_candidate_says_that_it_goes_on(tmp_path, bert, stem):
+    path = recipe(tmp_path, bert, collapse=LATE, training={"epochs": 400}, save={"every": 2})
+    keys = {"name": "tastes", "kind": "classify", "task": {**TASK, "files": {"test": "data.jsonl"}}}
+    (tmp_path / "suite.yaml").write_text(json.dumps({**keys, "candidate": f"recipe/{path.name}"}))
+    running = stem.start("run", tmp_path / "suite.yaml", "--out", tmp_path / "run", checkpoints=tmp_path / "made")
+    until(lambda: list((tmp_path / "made").glob("*/checkpoint-2/manifest.json")))
+    os.kill(running.pid, signal.SIGINT)
+    done = stem.wait(running)
+    assert (done.code, done.out) == (130, "")
+    assert f"training {path} was broken off; the same command goes on with what is kept\ninterrupted\n" in done.err
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_dry_run_builds_nothing_and_fits_the_terminal(tmp_path, bert):
     path = recipe(tmp_path, bert, task=TWO, seeds=[1, 2], split={"holdout": None, "folds": 5, "validation": 0.1})
     done = harness("train", path, "--dry-run", env=environment(tmp_path, HARNESS_CHECKPOINTS=str(tmp_path / "made")))
