@@ -151,7 +151,8 @@ def _counts(found: Contrast) -> Iterator[str]:
 
 def _sizes(found: Contrast) -> Iterator[str]:
     if found.macro_f1 is not None:
-        yield f"{moved('macro F1', found.macro_f1)}, its own test, in no family"
+        apart = ", a test of its own that is in no family" if found.p_adjusted is not None else ""
+        yield f"{moved('macro F1', found.macro_f1)}{apart}"
     if found.effect is not None:
         name = "h" if found.pair.kind == "predictions" else "d"
         effect = 0.0 if abs(found.effect) <= TOLERANCE else found.effect
