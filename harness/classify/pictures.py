@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def confusion(made: Classified, path: Path) -> None:
     axes.set_xlabel("predicted")
     axes.set_ylabel("label")
     axes.set_title(f"n = {made.summary.n:,}", fontsize=9)
-    figure.savefig(path)
+    saved(figure, path)
 
 
 def reliability(made: Classified, path: Path) -> None:
@@ -80,7 +81,7 @@ def reliability(made: Classified, path: Path) -> None:
     axes.set_ylabel("share right (95 %)")
     axes.set_title(f"n = {own.n:,}", fontsize=9)
     axes.legend(fontsize=8, frameon=False)
-    figure.savefig(path)
+    saved(figure, path)
 
 
 def _bins(axes: Any, own: Believed, name: str, marker: str, color: str) -> None:
@@ -91,6 +92,13 @@ def _bins(axes: Any, own: Believed, name: str, marker: str, color: str) -> None:
     below = [max(0.0, accuracy - low) for accuracy, (low, _) in zip(y, ends, strict=True)]
     above = [max(0.0, high - accuracy) for accuracy, (_, high) in zip(y, ends, strict=True)]
     axes.errorbar(x, y, yerr=[below, above], fmt=marker, color=color, label=name, markersize=4, capsize=2, linewidth=1)
+
+
+def saved(figure: Any, path: Path) -> None:
+    """Write a figure. A letter that the font lacks is a box on it, and nothing to warn of in a terminal."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(path)
 
 
 def plain(label: str) -> str:

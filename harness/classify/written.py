@@ -33,7 +33,7 @@ RESULTS, HISTORY, CLASSES, ERRORS, THRESHOLDED = (
 )  # fmt: skip
 HOLDERS = {"process": "process", "process_lifetime": "process, since it began", "cuda": "GPU"}
 # A cell that begins with one of these is a formula to a spreadsheet, whatever was meant.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def write_files(run: Path, made: Classified, items: Sequence[Item], training: Mapping[str, Any] | None) -> None:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.classify.pictures import plain
+from harness.classify.pictures import plain, saved
 from harness.classify.written import table
 from harness.folder import as_json, write_whole
 from harness.matrix import page, text, words
@@ -84,6 +84,7 @@ def _latency(row: Row) -> Bar | None:
 def _bars(made: Matrix, path: Path, label: str, value: Callable[[Row], Bar | None]) -> None:
     """One panel a task, one bar a cell."""
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
     tasks = list(dict.fromkeys(row.cell.task for row in made.rows))
     most = max(sum(row.cell.task == task for row in made.rows) for task in tasks)
@@ -102,4 +103,8 @@ def _bars(made: Matrix, path: Path, label: str, value: Callable[[Row], Bar | Non
         panel.invert_yaxis()
         panel.set_title(plain(task), fontsize=9, loc="left", parse_math=False)
     panels[-1].set_xlabel(label, fontsize=9)
-    figure.savefig(path)
+    kinds = {"encoder": "encoder", "language": "language model"}
+    held = [kind for kind in kinds if any(row.result.family == kind for row in made.rows)]
+    marks = [Patch(color="C0" if kind == "encoder" else "C1", label=kinds[kind]) for kind in held]
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), fontsize=8, frameon=False)
+    saved(figure, path)
