@@ -330,7 +330,7 @@ def test_documents_that_stand_in_training_data_are_said_and_counted_out(measure,
     path = suite(tmp_path, models, max_length=32, stride=12)
     done = measure(path, tmp_path / "run", fail_on_leakage=True, **options)
     assert done.code == 1
-    assert "leakage: 3 prompts stood in training data (3 word for word, 0 nearly): c2, t3 and t9" in done.err
+    assert "leakage: 3 prompts stood in training data (2 word for word, 1 nearly): c2, t3 and t9" in done.err
     found = json.loads((tmp_path / "run/summary.json").read_text())
     leakage = found["leakage"]
     assert (leakage["exact"], leakage["near"], leakage["ids"]) == (2, 1, ["c2", "t3", "t9"])
