@@ -44,7 +44,7 @@ def answer(question: Question, margin: float) -> Iterator[str]:
         for one in question.contrasts:
             yield (
                 f"{one.a} is within {100 * margin:g} points of {one.b}: {one.above}, {figures(one)}; "
-                f"on {_tasks(one.tasks)}; p is of the test against −{100 * margin:g}"
+                f"on {_tasks(one.tasks)}; p is of the test against −{100 * margin:g} points"
             )
         return
     told = sorted(question.contrasts, key=lambda each: each.p_adjusted if each.p_adjusted is not None else 2.0)
