@@ -119,12 +119,12 @@ def _tokens(items: Sequence[Item]) -> float:
 
 
 def parameters_of(suite: MatrixSuite, cell: Cell) -> int | None:
-    """A model's size: as the suite says, or as its weights lie here; None where neither is known."""
+    """A model's size: as the suite says, or as its (base's) weights lie here; None where neither is known."""
     own = suite.keys.models[cell.model]
     if own.parameters is not None:
         return int(own.parameters)
     kind, _, rest = own.spec.partition("/")
-    folder = suite.folder / rest
+    folder = suite.folder / rest.partition("+")[0]
     return counted(folder) if kind == "hf" and folder.is_dir() else None
 
 

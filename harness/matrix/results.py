@@ -14,6 +14,7 @@ from harness.classify.run import TIMING
 from harness.classify.written import RESULTS
 from harness.errors import InputError
 from harness.matrix.alike import differences, manifests
+from harness.matrix.estimate import parameters_of
 from harness.matrix.questions import Question, Result, questions
 from harness.matrix.run import FOLDERS, RUN, Standing, standings_of
 from harness.matrix.suite import TRAINED, Cell, MatrixSuite
@@ -129,7 +130,7 @@ def _row(suite: MatrixSuite, cell: Cell, run: Path) -> Row:
         right={record.id: float(record.prediction == record.label) for record in predictions},
         slices={record.id: frozenset(record.slices or ()) for record in predictions},
         clusters=dict(zip((record.id for record in predictions), clusters_of(predictions) or (), strict=False)),
-        parameters=int(model.parameters) if model.parameters else figures.get("parameters"),
+        parameters=parameters_of(suite, cell),
         train_s=seconds,
         latency_ms=latency,
         items_per_s=timing.get("items_per_s"),

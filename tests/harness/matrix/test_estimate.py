@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from harness.matrix import estimate
 from harness.matrix.suite import load
@@ -101,3 +103,14 @@ def test_the_bundled_matrix_is_the_log_s_thirty_experiments():
 def test_torn_weights_have_no_size_and_break_nothing_off(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"torn")
     assert estimate.counted(tmp_path) is None
+
+
+def test_a_model_s_size_is_that_of_its_base(tmp_path):
+    (tmp_path / "base").mkdir()
+    save_file(
+        {"w": np.zeros((3, 5), dtype=np.float32), "b": np.zeros(5, dtype=np.float32)}, tmp_path / "base/m.safetensors"
+    )
+    models = {"bert": {"encoder": "hf/bert", "parameters": 7}, "big": {"language": "hf/base+adapter"}}
+    suite = load(written(tmp_path, **{**SMALL, "models": models}))
+    sizes = {cell.model: estimate.parameters_of(suite, cell) for cell in suite.cells()}
+    assert sizes == {"bert": 7, "big": 20}
