@@ -115,7 +115,8 @@ def _rests(made: Manifest) -> list[str]:
 def _notes(made: Manifest) -> list[str]:
     of = made.weights_step
     put_back = [f"its weights are of step {of}"] if of is not None and of != made.steps_done else []
-    return [*([f"stopped early: {one_line(made.ended)}"] if made.ended else []), *put_back]
+    when = "at its end" if made.complete else "stopped early"
+    return [*([f"{when}: {one_line(made.ended)}"] if made.ended else []), *put_back]
 
 
 def _now(one: Training) -> list[str]:

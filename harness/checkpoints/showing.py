@@ -77,7 +77,7 @@ def _progress(manifest: Manifest, took: Spent | None) -> _Block:
     if manifest.weights_step is not None:
         yield "weights of step", f"{manifest.weights_step:,}"
     if manifest.ended:
-        yield "stopped early", manifest.ended
+        yield "at its end" if manifest.complete else "stopped early", manifest.ended
     for name, value in manifest.metrics.items():
         yield name, f"{value:.6g}"
 

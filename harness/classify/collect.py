@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from harness.classify.figures import figures_of
 from harness.classify.guess import UNANSWERED
 from harness.classify.job import Planned, from_manifest
 from harness.classify.run import PREDICTIONS, TIMING, VALIDATION
@@ -23,7 +22,6 @@ from harness.leakage.guard import Finding
 from harness.records import PredictionRecord, on_disk
 from harness.report.numerals import listed, percent, plural, span
 from harness.seal import PREDICTED, state
-from harness.stats.intervals import mean_score
 
 STATUSES = {
     "invalid_parse": "replies were no label",
@@ -138,11 +136,11 @@ def _thresholded(found: Found, summary: ClassifySummary, complete: bool) -> Thre
 
 
 def _met(goal: Goal, summary: ClassifySummary) -> Met:
-    own, rough = summary.estimate(goal.metric), summary.figures.clustered
+    own = summary.estimate(goal.metric)
     ci, reason = own.ci, own.reason
-    if goal.metric == "accuracy" and rough is not None:
+    if goal.metric == "accuracy" and summary.figures.clustered is not None:
         # A goal is a gate, and goes by the more careful interval; those of the other metrics count clusters already.
-        ci, reason = rough.ci, "all items are in one cluster: no interval"
+        ci, reason = summary.figures.careful, "all items are in one cluster: no interval"
     undecided = None if summary.complete else "the run is incomplete"
     reading = Reading(value=own.value, ci=ci, n=summary.n, reason=None if ci else reason)
     return met(goal, [reading], undecided=undecided)
@@ -181,11 +179,11 @@ def notes_of(found: Found) -> list[str]:
 
 
 def _without(found: Found, leaked: Finding) -> str:
-    hits = [float(record.prediction == record.label) for record in found.predictions if record.id not in leaked.ids]
-    rest = mean_score(np.array(hits))
-    if rest.mean is None or rest.ci is None:
+    rest = figures_of([record for record in found.predictions if record.id not in {*leaked.ids}])
+    if rest.accuracy.mean is None or rest.careful is None:
         return "too few are left for a figure without them"
-    return f"without them right on {percent(rest.mean, rest.n)} of {rest.n:,} (95 % {span(*rest.ci, rest.n)})"
+    ends = span(*rest.careful, rest.n)
+    return f"without them right on {percent(rest.accuracy.mean, rest.n)} of {rest.n:,} (95 % {ends})"
 
 
 def leakage_json(found: Found) -> dict[str, Any]:
@@ -201,7 +199,7 @@ def leakage_json(found: Found) -> dict[str, Any]:
         "without_leaked": {
             "n": clean.n,
             "accuracy": clean.figures.accuracy.mean,
-            "ci": list(clean.figures.accuracy.ci) if clean.figures.accuracy.ci else None,
+            "ci": list(clean.figures.careful) if clean.figures.careful else None,
         }
         if clean is not None
         else None,

@@ -63,6 +63,14 @@ class Figures:
     def n(self) -> int:
         return self.counted.n
 
+    @property
+    def careful(self) -> tuple[float, float] | None:
+        """The accuracy's interval, no narrower than the one that counts clusters; None where these give none."""
+        plain, rough = self.accuracy.ci, self.clustered
+        if rough is None or plain is None:
+            return plain
+        return (min(plain[0], rough.ci[0]), max(plain[1], rough.ci[1])) if rough.ci is not None else None
+
 
 def figures_of(records: Sequence[PredictionRecord]) -> Figures:
     """The figures of one model's predictions, every id once."""

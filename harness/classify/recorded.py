@@ -31,7 +31,8 @@ class RecordedPredictions:
         for item in items:
             found = self.by_id[item.id]
             given = getattr(found, "latency_s", None)
-            details = {"latency_s": given} if given is not None else {}
+            timed = isinstance(given, int | float) and not isinstance(given, bool) and given >= 0
+            details = {"latency_s": given} if timed else {}
             done(
                 item,
                 Guess(
@@ -74,12 +75,13 @@ def load(path: Path, items: Sequence[Item], head: str, labels: Sequence[str]) ->
 def _wrong(found: PredictionRecord, item: Item, head: str, labels: Sequence[str]) -> Iterator[str]:
     """Why a prediction is none of this item."""
     known = LETTERS[: len(item.options)] if item.options else labels
-    foreign = sorted({*(found.probabilities or {})} - {*known})
+    foreign = sorted(name for name, share in (found.probabilities or {}).items() if share and name not in known)
     if found.label != item.labels[head]:
         what = f"item {found.id!r} has the label {found.label!r} here and {item.labels[head]!r} in {item.place}"
         yield f"{what}; these are other items, or other labels"
     elif found.prediction is not None and found.prediction not in known:
         yield f"item {found.id!r}: the prediction {found.prediction!r} is no label; the labels are {', '.join(known)}"
     elif foreign:
-        what = f"item {found.id!r} has a probability of {foreign[0]!r}, which is no label"
-        yield f"{what}; the labels are {', '.join(known)}"
+        what = f"item {found.id!r} has a probability of {foreign[0]!r}, which is no label; the labels are"
+        way = "" if item.options else "; where the task has more than its items show, name all in its 'labels'"
+        yield f"{what} {', '.join(known)}{way}"

@@ -139,7 +139,7 @@ def _of_the_model(found: ClassifySummary) -> Iterator[str]:
     elif len(said) == 1 and own.n > 1:
         yield f"collapsed: every prediction is {name(next(iter(said)))}"
     rough = own.clustered
-    ci = own.accuracy.ci if rough is None or rough.ci is None else rough.ci
+    ci = own.careful
     if rate < 1 and ci is not None and ci[0] <= rate:
         shown = f"always saying {name(label)} ({percent(rate, own.n)})"
         if ci[1] < rate:

@@ -77,9 +77,15 @@ def contrast(pair: Pair, *, seed: int = SEED) -> Contrast:
 def family(pairs: Sequence[Pair], *, seed: int = SEED) -> tuple[Contrast, ...]:
     """Several comparisons with one side, declared together: p-values, clusters counted, adjusted after Holm."""
     found = [contrast(pair, seed=seed) for pair in pairs]
-    adjusted = _adjusted([_counting(one.clusters, one.p_value) for one in found], holm)
+    adjusted = _adjusted([_of_family(one) for one in found], holm)
     whole = [replace(one, p_adjusted=p) for one, p in zip(found, adjusted, strict=True)]
     return tuple(replace(one, better=_better(one)) for one in whole)
+
+
+def _of_family(one: Contrast) -> float | None:
+    """The p-value that a family adjusts: of one cluster alone nothing can be told."""
+    careful = _counting(one.clusters, one.p_value)
+    return 1.0 if careful is None and one.p_value is not None else careful
 
 
 def _tested(pair: Pair, a: Array, b: Array, seed: int) -> _Tested:
@@ -187,8 +193,8 @@ def _counting(clusters: Clustered | None, p_value: float | None) -> float | None
 
 def _clustered(pair: Pair, a: Array, b: Array, ids: Sequence[str], tested: _Tested) -> _Tested:
     """A part's interval and p-value where its prompts share clusters: no narrower, and no smaller, than theirs."""
-    known = dict(zip(pair.ids, pair.clusters or (), strict=False))
-    names = [known.get(name, f"p {name}") for name in ids]
+    known = {**pair.side_b.clusters, **pair.side_a.clusters}
+    names = [f"c {known[name]}" if name in known else f"p {name}" for name in ids]
     own, ends = tested.difference, tested.difference.ci
     if not pair.paired or len(set(names)) == len(names) or ends is None:
         return tested

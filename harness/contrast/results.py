@@ -160,7 +160,8 @@ class Contrast:
     def _side(self, name: Literal["a", "b"]) -> dict[str, Any]:
         level, side = (self.a, self.pair.side_a) if name == "a" else (self.b, self.pair.side_b)
         if self.pair.kind == "predictions":
-            none = sum(record.prediction is None for record in side.predictions)
+            compared = {*(self.pair.ids if name == "a" else self.pair.ids_b)}
+            none = sum(record.prediction is None for record in side.predictions if record.id in compared)
             found: dict[str, Any] = {"n": level.n, "accuracy": level.mean, "ci": _ends(level.ci)}
             found |= {"macro_f1": level.macro_f1, "mcc": level.mcc, "no_prediction": none}
         else:

@@ -52,7 +52,8 @@ def resume(path: Path, *, concurrency: int, as_json: bool, resolve: Any) -> int:
     """`harness resume` of a matrix: does what is not done, and what failed once more; exit codes as `run`."""
     with folder.reopen(path) as manifest:
         source = manifest.get("source") or {}
-        if source and source.get("sha256") != _sha256(Path(source["path"])):
+        now = _sha256(Path(source["path"])) if source else None
+        if now is not None and source.get("sha256") != now:
             print(
                 f"{source['path']} has been edited since this matrix began: it goes on with the settings it began "
                 "with; start a new one for others",

@@ -94,8 +94,17 @@ def efficiency(made: Matrix) -> Iterator[str]:
 
 def _is_useful(row: Row) -> bool:
     """Whether a cell's interval lies above what the most frequent label alone would score."""
-    ci, rate = row.figures.get("ci"), row.figures.get("majority_rate")
-    return ci is not None and rate is not None and float(ci[0]) > float(rate)
+    ci, rate = _careful(row), row.figures.get("majority_rate")
+    return ci is not None and rate is not None and ci[0] > float(rate)
+
+
+def _careful(row: Row) -> tuple[float, float] | None:
+    """The interval of a cell's accuracy, no narrower than the one that counts clusters."""
+    plain, rough = row.figures.get("ci"), row.figures.get("clusters")
+    if plain is None or (rough is not None and rough.get("ci") is None):
+        return None
+    ends = rough["ci"] if rough is not None else plain
+    return min(float(plain[0]), float(ends[0])), max(float(plain[1]), float(ends[1]))
 
 
 def _accuracy(row: Row) -> float:
@@ -111,8 +120,9 @@ def _beats(a: Row, b: Row) -> bool:
 
 
 def _cost(row: Row) -> str:
-    n, ci = int(row.figures.get("n") or 0), row.figures["ci"]
-    parts = [f"right on {percent(_accuracy(row), n)} (95 % {span(ci[0], ci[1], n)}; n = {n:,})"]
+    n, ci = int(row.figures.get("n") or 0), _careful(row)
+    ends = f"95 % {span(*ci, n)}; " if ci is not None else ""
+    parts = [f"right on {percent(_accuracy(row), n)} ({ends}n = {n:,})"]
     if row.result.latency_ms is not None:
         parts.append(f"{brief(row.result.latency_ms)} ms an item")
     if row.result.train_s is not None:
@@ -142,7 +152,7 @@ def doubts(made: Matrix) -> Iterator[str]:
         )
     for row in made.rows:
         for doubt in row.figures.get("doubts") or ():
-            if str(doubt).startswith(("collapsed", "worse than")):
+            if str(doubt).startswith(("collapsed", "worse than", "items come in")):
                 yield f"{row.cell}: {doubt}"
     yield "each model was trained once: what another seed would give is in no interval here"
 

@@ -36,7 +36,7 @@ def percent(rate: float, n: int) -> str:
 
 def decimals(value: float, digits: int, landmarks: Sequence[float] = (-1.0, 0.0, 1.0)) -> str:
     """A figure to so many decimals, at most three more where it would print as a landmark that it is not."""
-    most = digits + 3
+    most, value = digits + 3, value + 0.0
     for landmark in landmarks:
         while digits < most and value != landmark and round(value, digits) == landmark:
             digits += 1

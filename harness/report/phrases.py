@@ -220,6 +220,6 @@ def moved(what: str, own: ClassDifference) -> str:
     said = f"{what} {decimals(own.a, 3)} → {decimals(own.b, 3)}"
     if own.ci is None or own.p_value is None:
         return f"{said} (no interval: {own.reason})"
-    low, high = (f"{end:+.3f}".replace("-", "−") for end in own.ci)
+    low, high = (("+" if end > 0 else "") + decimals(end, 3) for end in own.ci)
     rough = f"; roughly: {own.unsafe}" if own.unsafe else ""
     return f"{said} (difference {low} to {high}, p {p_value(own.p_value)}{rough})"

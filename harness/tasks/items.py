@@ -172,7 +172,7 @@ class _Reader:
             ways = " or ".join(f"{LETTERS[each]} ({options[each]!r:.30})" for each in place.places)
             wrong.append(
                 f"the answer {row.get(name)!r:.60} can be {ways}, as it is read for a text, a letter or a place; write "
-                "the options as an object and the answer as its key, or the answer as a number from 0"
+                "its letter where no option is one, in JSON a number from 0, or the options as an object and its key"
             )
         elif options.count(options[place]) > 1:
             wrong.append(f"the right option {options[place]!r:.60} stands twice among the options; keep one")

@@ -66,7 +66,7 @@ def answer_place(value: Any, keys: Sequence[str], options: Sequence[str]) -> int
         return list(keys).index(text)
     place = _number(text)
     place = place if place is not None and 0 <= place < len(options) else None
-    if isinstance(value, int) and place is not None:
+    if isinstance(value, int):
         return place
     stripped = [option.strip() for option in options]
     letter = LETTERS.index(text.upper()) if len(text) == 1 and text.upper() in LETTERS[: len(options)] else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,9 @@ from harness.tasks.layout import Layout, layout
 from harness.tasks.options import same_place, shuffled
 from harness.tasks.rows import Table
 from harness.tasks.values import LETTERS, Origin, SamePlace, Split
+
+# As a spreadsheet writes a whole number: 1.0. Of 1.10 it may be a section's name.
+_ZEROS = re.compile(r"^([+-]?\d+)\.0+$")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,11 +163,7 @@ def _alike(known: Layout, heads: Mapping[str, tuple[str, ...]], together: Sequen
 
 
 def _plain(label: str) -> str:
-    """A label without case, blanks, marks that nobody sees and other ways to write a letter; of a number its value."""
+    """A label without case, blanks, marks that nobody sees, other ways to write a letter, a whole number's zeros."""
     text = unicodedata.normalize("NFKC", label)
     text = "".join(letter for letter in text if unicodedata.category(letter) != "Cf")
-    text = " ".join(text.casefold().split())
-    try:
-        return repr(float(text))
-    except ValueError:
-        return text
+    return _ZEROS.sub(r"\1", " ".join(text.casefold().split()))

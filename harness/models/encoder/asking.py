@@ -180,6 +180,8 @@ def _fit(items: Sequence[Readable], form: Form, spec: str) -> None:
         raise InputError(
             f"{spec}: reads {wanted}, and the item {getattr(odd, 'id', '')!r} is otherwise; give such items"
         )
+    if form.choices and not form.joined and any(len(item.texts) > 1 for item in items):
+        raise InputError(f"{spec}: was trained when questions of two texts were read otherwise; train it again")
     if form.choices and len({len(item.options) for item in items}) > 1:
         raise InputError(f"{spec}: every question needs as many options as the others; give such items")
 

@@ -32,8 +32,8 @@ class Form:
     """What stands on the encoder.
 
     Each head is `depth` linear layers; the inner ones are `width` wide (the encoder's width where that is None), with
-    `dropout` before each. With `choices` there is one head with a single score for every option of an item. Texts are
-    cut to `max_length` tokens.
+    `dropout` before each. With `choices` there is one head with a single score for every option of an item; `joined`
+    is whether a question's two texts stand together before it. Texts are cut to `max_length` tokens.
     """
 
     heads: tuple[HeadForm, ...]
@@ -42,6 +42,7 @@ class Form:
     width: int | None = None
     dropout: float = 0.1
     choices: bool = False
+    joined: bool = True
     max_length: int = 512
 
     def __post_init__(self) -> None:
@@ -95,4 +96,8 @@ def _form(value: Any) -> Form:
     if not isinstance(value, Mapping) or value.get("format") != FORMAT:
         raise ValueError(f"its format is not {FORMAT}")
     heads = tuple(HeadForm(name=str(head["name"]), labels=tuple(map(str, head["labels"]))) for head in value["heads"])
-    return Form(**{key: value[key] for key in Form.__dataclass_fields__ if key in value} | {"heads": heads})
+    # What does not say so was trained when a second text stood beside the option.
+    given = {"joined": not value.get("choices")} | {
+        key: value[key] for key in Form.__dataclass_fields__ if key in value
+    }
+    return Form(**given | {"heads": heads})

@@ -234,3 +234,13 @@ def test_clusters_can_hide_whether_anything_was_learned():
         )
     ]
     assert told == [False, True]
+
+
+def test_clusters_never_make_an_interval_narrower():
+    # One right and one wrong in every cluster: these do not differ at all.
+    records = [record(place, "x", "xy"[place % 2], cluster=place // 2) for place in range(40)]
+    found = figures_of(records)
+    low, high = found.accuracy.ci
+    assert found.clustered.ci[1] - found.clustered.ci[0] != high - low
+    assert found.careful[0] <= low and high <= found.careful[1]
+    assert figures_of([record(place, "x", "x", cluster=1) for place in range(4)]).careful is None

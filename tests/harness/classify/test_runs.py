@@ -262,11 +262,15 @@ def test_recorded_probabilities_of_labels_that_are_none_are_refused_with_their_l
         {"id": row["id"], "label": row["label"], "prediction": row["label"], "probabilities": {row["label"]: 1.0}}
         for row in lines(tmp_path / "suite/test.jsonl")
     ]
+    rows[3]["probabilities"] = {rows[3]["label"]: 1.0, "tepid": 0.0}
     rows[4]["probabilities"] = {rows[4]["label"]: 0.5, "tepid": 0.5}
     write_lines(tmp_path / "suite/said.jsonl", rows)
     done = harness("run", suite, "--out", tmp_path / "run", env=environment(tmp_path))
     assert done.code == 2
-    assert "said.jsonl:5: item 'd04' has a probability of 'tepid', which is no label" in " ".join(done.err.split())
+    said = " ".join(done.err.split())
+    assert "said.jsonl:5: item 'd04' has a probability of 'tepid', which is no label" in said
+    assert "'d03'" not in said
+    assert "name all in its 'labels'" in said
 
 
 def test_recorded_predictions_keep_how_long_they_took(tmp_path):

@@ -78,3 +78,12 @@ def test_only_what_beats_one_label_can_be_efficient():
     assert all("(95 % " in line and "; n = 200)" in line for line in shown)
     (left,) = (line for line in told if line.startswith("not clearly better than always saying one label"))
     assert all(str(row.cell) in left for row in idle)
+
+
+def test_an_efficient_cell_beats_one_label_with_clusters_counted():
+    whole = made(failed=())
+    first, *rest = whole.rows
+    few = {**first.figures, "clusters": {"n": 3, "ci": [0.2, 1.0]}}
+    told = list(efficiency(replace(whole, rows=(replace(first, figures=few), *rest))))
+    (left,) = (line for line in told if line.startswith("not clearly better"))
+    assert str(first.cell) in left

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.command import Done, command, environment, harness
+from tests.command import Done, command, environment, harness, interruptible
 from tests.loopback import policy
 from tests.loopback.faults import Fault
 from tests.loopback.server import Loopback
@@ -177,7 +177,12 @@ def test_an_interrupted_ranking_says_how_it_goes_on(tmp_path: Path) -> None:
     with Loopback(policy=world, latency_s=0.1) as server:
         env = environment(tmp_path, server.url)
         running = subprocess.Popen(
-            command(*arguments(tmp_path)), env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command(*arguments(tmp_path)),
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=interruptible,
         )
         ended = time.monotonic() + 60
         while len(server.requests) < 4 and time.monotonic() < ended:

@@ -50,7 +50,14 @@ def test_an_answer_that_can_be_read_in_two_ways_is_no_answer(tmp_path):
         "rows.jsonl:1: the answer 'A' can be B ('A') or A ('B'), as it is read for a text, a letter"
     )
     assert second.startswith("rows.jsonl:2: the answer '1' can be A ('1') or B ('0')")
-    assert "write the options as an object and the answer as its key" in second
+    assert "write its letter where no option is one, in JSON a number from 0, or the options as an object" in second
+
+
+def test_a_number_is_a_place_throughout_a_file(tmp_path):
+    rows = [(["2", "3", "4", "5"], answer) for answer in (3, 2, 4)]
+    written(tmp_path, "rows.jsonl", [{"q": f"question {n}", "o": o, "a": a} for n, (o, a) in enumerate(rows)])
+    # Values, as the last one shows: the file is refused, not read in two ways.
+    assert problems(tmp_path, KEYS) == ["rows.jsonl:3: the answer 4 is not among the options (2, 3, 4, 5)"]
 
 
 def test_options_in_columns_of_their_own(tmp_path):

@@ -214,3 +214,9 @@ def test_a_cell_of_csv_may_be_a_whole_document(tmp_path):
     long = "word " * 60_000
     written(tmp_path, "rows.csv", ["text,label", f"{long},x", "b,y"])
     assert task(tmp_path, table(files="rows.csv")).test[0].texts == (long,)
+
+
+def test_numbers_that_are_names_are_labels_of_their_own(tmp_path):
+    rows = [{"text": f"text {place}", "label": label} for place, label in enumerate(["1.1", "1.10", "10", "1_0", "01"])]
+    written(tmp_path, "rows.jsonl", rows)
+    assert len(task(tmp_path, table()).heads["label"]) == 5

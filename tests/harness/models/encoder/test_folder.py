@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from harness import checkpoint
 from harness.errors import InputError
+from harness.models.encoder.asking import Encoder
 from harness.models.encoder.folder import based, load, put_back, room_of, save
 from harness.models.encoder.form import Form, HeadForm, is_encoder, read
 from harness.models.weights import Device
@@ -181,3 +182,18 @@ def test_more_tokens_than_the_encoder_reads_are_refused(bert, tmp_path):
 def test_forms_that_make_no_sense_are_refused(more):
     with pytest.raises(ValueError):
         Form(**{"heads": encoders.HEADS, **more})
+
+
+def test_a_checkpoint_of_before_reads_no_question_of_two_texts(tmp_path):
+    choice = Form(heads=(HeadForm(name="answer", labels=("A", "B")),), choices=True, max_length=32)
+    model, tokenizer, _ = based(encoders.base(tmp_path / "base"), choice)
+    save(model, tokenizer, tmp_path / "made")
+    two = [encoders.Read(texts=("soup", "hot"), options=("rice", "bread"))]
+    assert Encoder.open(tmp_path / "made", CPU).predict(two).probabilities["answer"].shape == (1, 2)
+    value = json.loads((tmp_path / "made/heads.json").read_text())
+    assert value.pop("joined") is True
+    (tmp_path / "made/heads.json").write_text(json.dumps(value))
+    old = Encoder.open(tmp_path / "made", CPU)
+    assert old.predict([encoders.Read(texts=("soup",), options=("rice", "bread"))]).truncated == 0
+    with pytest.raises(InputError, match="train it again"):
+        old.predict(two)
