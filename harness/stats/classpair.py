@@ -110,7 +110,8 @@ def difference(
         difference=moved,
         ci=(max(-2.0, min(moved, centre - half)), min(2.0, max(moved, centre + half))),
         se=se,
-        p_value=2 * float(stdtr(count - 1, -abs(moved) / se)),
+        # Of the difference that the interval is around, or the two could contradict each other.
+        p_value=2 * float(stdtr(count - 1, -abs(centre) / se)),
         unsafe=_unsafe(a, b, label, count),
     )
 
