@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from judges.template import without_thinking
 
 _AROUND = " \t\"'`*_.()[]{}«»“”’‘!:"
-_NAMED = re.compile(r"^\W*(?:label|answer)\W*[:=]\s*(?P<word>.+)$", re.IGNORECASE | re.MULTILINE)
+_NAMED = re.compile(r"^\W*(?:label|answer)\W*?[:=]\s*(?P<word>.+)$", re.IGNORECASE | re.MULTILINE)
 
 
 def label_of(reply: str, words: Mapping[str, str]) -> str | None:

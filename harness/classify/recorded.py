@@ -79,6 +79,8 @@ def _wrong(found: PredictionRecord, item: Item, head: str, labels: Sequence[str]
     if found.label != item.labels[head]:
         what = f"item {found.id!r} has the label {found.label!r} here and {item.labels[head]!r} in {item.place}"
         yield f"{what}; these are other items, or other labels"
+    elif found.prediction is not None and _status(found) != "ok":
+        yield f"item {found.id!r} has a prediction and the status {_status(found)!r}; take one of them out"
     elif found.prediction is not None and found.prediction not in known:
         yield f"item {found.id!r}: the prediction {found.prediction!r} is no label; the labels are {', '.join(known)}"
     elif foreign:

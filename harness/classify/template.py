@@ -97,7 +97,7 @@ class TaskTemplate:
             known = ", ".join(labels)
             raise ValueError(f"the template {self.name!r} names the label {foreign[0]!r}; the task has {known}")
         words = {label: named.get(label, label) for label in labels}
-        if len({word.casefold() for word in words.values()}) < len(words):
+        if len({" ".join(word.split()).casefold() for word in words.values()}) < len(words):
             raise ValueError(f"the template {self.name!r} writes two labels as the same word; give each its own")
         return words
 

@@ -196,9 +196,11 @@ def _clustered(pair: Pair, a: Array, b: Array, ids: Sequence[str], tested: _Test
     known = {**pair.side_b.clusters, **pair.side_a.clusters}
     names = [f"c {known[name]}" if name in known else f"p {name}" for name in ids]
     own, ends = tested.difference, tested.difference.ci
-    if not pair.paired or len(set(names)) == len(names) or ends is None:
+    if not pair.paired or len(set(names)) == len(names):
         return tested
     rough = clustered_difference(b - a, names, bounds=_bounds(pair))
+    if ends is None:
+        return replace(tested, p_value=_counting(rough, tested.p_value))
     if rough.ci is None:
         reason = "its prompts are all of one cluster" if rough.clusters < 2 else "its clusters do not differ"
         return replace(tested, difference=replace(own, se=None, ci=None, reason=reason), p_value=None)

@@ -14,7 +14,9 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
+from harness.stats.careful import exceeds, of_clusters, of_values
 from harness.stats.multiple import holm
 from harness.stats.paired import mcnemar
 from harness.stats.pooled import Pooled, mean_over_groups
@@ -50,7 +52,8 @@ class Result:
 class Contrast:
     """a against b on the same items: the difference a − b, and the p-value of its test against `null`.
 
-    `exact` is McNemar's, where it applies: two cells of one task, and no margin.
+    `careful` is a second one, where there is one: McNemar's exact of two cells of one task, and of a margin the one of
+    a regression gate, which holds its rate where few items differ.
     """
 
     a: str
@@ -58,14 +61,14 @@ class Contrast:
     tasks: tuple[str, ...]
     found: Pooled
     null: float = 0.0
-    exact: float | None = None
+    careful: float | None = None
     p_adjusted: float | None = None
 
     @property
     def p_value(self) -> float | None:
-        """Two-sided, against `null`: the larger of the pooled test's and McNemar's exact one."""
+        """Two-sided, against `null`: the larger of the pooled test's and the careful one."""
         pooled = self.found.p_value(self.null)
-        return pooled if pooled is None or self.exact is None else max(pooled, self.exact)
+        return pooled if pooled is None or self.careful is None else max(pooled, self.careful)
 
     @property
     def above(self) -> Verdict:
@@ -240,10 +243,32 @@ def contrast(a: str, own: Iterable[Result], b: str, other: Iterable[Result], *, 
     if not groups:
         return None
     found = mean_over_groups(groups, (-1.0, 1.0), clusters=clusters)
-    exact = None
-    if null == 0 and len(groups) == 1 and np.isin(groups[0], (-1.0, 0.0, 1.0)).all():
-        exact = mcnemar(int((groups[0] > 0).sum()), int((groups[0] < 0).sum())).p_value
-    return Contrast(a=a, b=b, tasks=tuple(tasks), found=found, null=null, exact=exact)
+    careful = None
+    if found.ci is not None and null != 0:
+        careful = _of_margin(groups, clusters, null, above=(found.mean or 0.0) > null)
+    elif len(groups) == 1 and np.isin(groups[0], (-1.0, 0.0, 1.0)).all():
+        careful = mcnemar(int((groups[0] > 0).sum()), int((groups[0] < 0).sum())).p_value
+    return Contrast(a=a, b=b, tasks=tuple(tasks), found=found, null=null, careful=careful)
+
+
+def _of_margin(
+    groups: Sequence[NDArray[np.float64]], clusters: Sequence[Sequence[str]], null: float, *, above: bool
+) -> float:
+    """The two-sided p-value of the gate's test (`careful`) of the groups' mean against a margin, on the side it lies.
+
+    Values are weighted so that their mean is the mean of the groups' means: tasks count alike. That they are then taken
+    as one sample adds the spread between tasks, which is careful too.
+    """
+    n, k = sum(group.size for group in groups), len(groups)
+    weights = [n / (k * group.size) for group in groups]
+    sign = 1.0 if above else -1.0
+    values = sign * np.concatenate([group * weight for group, weight in zip(groups, weights, strict=True)])
+    names = [f"{place} {name}" for place, own in enumerate(clusters) for name in own]
+    lowest = -max(weights)
+    samples = of_values(values)
+    if len(set(names)) < len(names):
+        samples, lowest = of_clusters(values, names, lowest)
+    return min(1.0, 2 * float(exceeds(samples, sign * null, lowest)[0]))
 
 
 def _by_task(results: Iterable[Result]) -> dict[str, list[Result]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from harness.matrix.questions import Contrast, Question
 from harness.matrix.results import Matrix, Row
 from harness.report.numerals import brief, decimals, listed, p_value, percent, plural, span
+from harness.stats.intervals import TOLERANCE
 
 # So many contrasts of an open question are told; summary.json has all.
 MOST = 12
@@ -14,7 +15,7 @@ MOST = 12
 
 def points(value: float) -> str:
     """A difference in points of accuracy: +1.2, −6.1."""
-    shown = decimals(100 * value, 1, (0,))
+    shown = decimals(100 * value if abs(value) > TOLERANCE else 0.0, 1, (0,))
     return f"+{shown}" if value >= 0 else shown
 
 

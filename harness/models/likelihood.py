@@ -202,8 +202,9 @@ def _encoded(tokenizer: Any, asks: Sequence[Ask]) -> list[_Encoded]:
 
 def _unended(ids: Sequence[int], tokenizer: Any) -> list[int]:
     """Tokens without the end mark that some tokenizers write after every text."""
-    ended = bool(ids) and tokenizer.eos_token_id is not None and ids[-1] == tokenizer.eos_token_id
-    return list(ids[:-1] if ended else ids)
+    # Of tokenizers without an end mark of their own, as BERT's, it is the separator.
+    marks = {tokenizer.eos_token_id, getattr(tokenizer, "sep_token_id", None)} - {None}
+    return list(ids[:-1] if ids and ids[-1] in marks else ids)
 
 
 def _parts(ask: Ask, label: str) -> tuple[str, str]:

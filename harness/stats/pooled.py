@@ -55,6 +55,8 @@ class Pooled:
         if self.mean is None or self.ci is None:
             return None
         away = self.mean - null
+        if away == 0:
+            return 1.0
         if not self.flat and self.se is not None and self.freedom is not None:
             return float(2 * stdtr(self.freedom, -abs(away) / self.se))
         # Bisection by hand: the interval is monotone in its level, and its ends are no smooth function.

@@ -56,19 +56,20 @@ class Ambiguous:
 def answer_place(value: Any, keys: Sequence[str], options: Sequence[str]) -> int | Ambiguous | None:
     """Which option an answer names, None where it names none.
 
-    An option's key comes first; then a number is its place, counted from 0. A text is an option's text, its letter or
-    the number of its place, and Ambiguous where it can be more than one of these.
+    Options with keys are named by key, or by text. Of others a number is the place, counted from 0; a text is an
+    option's text, its letter or the number of its place, and Ambiguous where it can be more than one of these.
     """
     if value is None or isinstance(value, bool | list | dict):
         return None
     text = str(value).strip()
-    if text in keys:
-        return list(keys).index(text)
+    stripped = [option.strip() for option in options]
+    if keys:
+        among = keys if text in keys else stripped
+        return list(among).index(text) if text in among else None
     place = _number(text)
     place = place if place is not None and 0 <= place < len(options) else None
     if isinstance(value, int):
         return place
-    stripped = [option.strip() for option in options]
     letter = LETTERS.index(text.upper()) if len(text) == 1 and text.upper() in LETTERS[: len(options)] else None
     named = (stripped.index(text) if text in stripped else None, letter, place)
     found = tuple(dict.fromkeys(each for each in named if each is not None))

@@ -128,7 +128,7 @@ def read_short(split: str, found: Examples, most: int) -> Iterator[str]:
     if found.alike:
         yield (
             f"{plural(found.alike, f'{split} question')} of {len(found.rows):,} read the same with two of their "
-            f"options, cut to {most} tokens: nothing can tell these apart; raise training.max_length"
+            f"options (cut to {most} tokens, or alike to the tokenizer): nothing can tell these apart"
         )
 
 

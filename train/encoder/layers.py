@@ -17,7 +17,7 @@ from harness.models.encoder.network import ENCODER
 
 _LAYER = re.compile(r"(?:^|\.)(?:layers?|h|blocks?)\.(\d+)\.")
 # GPT-2 calls its embeddings wte and wpe, and its norms ln_1, ln_2 and ln_f.
-_EMBEDDING = re.compile(r"(?:^|\.)(?:\w*embed\w*|wte|wpe)\.")
+_EMBEDDING = re.compile(r"(?:^|\.)(?:\w*embed\w*|wte|wpe|shared)\.")
 _NO_DECAY = re.compile(r"(^|\.)bias$|norm|(^|\.)ln_", re.IGNORECASE)
 
 

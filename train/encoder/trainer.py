@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import Trainer
 
+from harness.errors import InputError
 from harness.models.encoder.asking import BATCH_TOKENS, MOST_ROWS
 from harness.models.encoder.folder import put_back, save
 from harness.models.encoder.rows import batches, collate
@@ -109,6 +110,8 @@ class EncoderTrainer(Trainer):  # type: ignore[misc]
         named = list(self.model.named_parameters())
         kind, given = self.get_optimizer_cls_and_kwargs(self.args, self.model)
         layers = depth(name for name, _ in named)
+        if not layers and self.way.rates.decay != 1:
+            raise InputError("rates.decay: the layers of this encoder are not known by their names; leave it out")
         own = groups(named, layers, self.way.rates, self.args.learning_rate, self.args.weight_decay)
         self.optimizer = kind(own, **given)
         return self.optimizer

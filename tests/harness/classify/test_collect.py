@@ -77,3 +77,17 @@ def test_what_is_grave_is_the_first_doubt():
 def test_how_likelihoods_are_divided_is_stated(method, chat, said):
     assert _asked_by({"mode": "likelihood", "chat": chat, "suite": {"method": method}}) == said
     assert _asked_by({"mode": "generation", "suite": {"method": method}}) == "generation"
+
+
+def test_a_goal_of_leaked_items_alone_is_named():
+    records = [record(place, "xy"[place % 2], "xy"[place % 2]) for place in range(50)]
+    *_, said = grave(found(records, tuple(map(str, range(50)))), goal_on(records, 0.75))
+    assert said == "the goal is reached by items that all stood in training data"
+
+
+def test_figures_without_leaked_items_count_clusters():
+    records = [record(place, "x", "xy"[place // 10 % 2], cluster=place // 10) for place in range(100)]
+    (said,) = grave(found(records, ("0",)))
+    (plain,) = grave(found([record(place, "x", "xy"[place // 10 % 2]) for place in range(100)], ("0",)))
+    assert "without them right on 49 % of 99 (95 % 12–87)" in said
+    assert "without them right on 49 % of 99 (95 % 40–59)" in plain

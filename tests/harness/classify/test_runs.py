@@ -273,6 +273,17 @@ def test_recorded_probabilities_of_labels_that_are_none_are_refused_with_their_l
     assert "name all in its 'labels'" in said
 
 
+def test_recorded_predictions_with_the_status_of_none_are_refused(tmp_path):
+    suite = made(tmp_path / "suite", candidate="recorded/said.jsonl")
+    rows = lines(tmp_path / "suite/test.jsonl")
+    said = [{"id": row["id"], "label": row["label"], "prediction": row["label"], "status": "ok"} for row in rows]
+    said[6]["status"] = "provider_error"
+    write_lines(tmp_path / "suite/said.jsonl", said)
+    done = harness("run", suite, "--out", tmp_path / "run", env=environment(tmp_path))
+    assert done.code == 2
+    assert "said.jsonl:7: item 'd06' has a prediction and the status 'provider_error'" in done.err
+
+
 def test_recorded_predictions_keep_how_long_they_took(tmp_path):
     suite = made(tmp_path / "suite", candidate="recorded/said.jsonl")
     rows = lines(tmp_path / "suite/test.jsonl")

@@ -119,6 +119,8 @@ def test_letters_are_read_in_the_ways_they_are_written():
         (("none", "none."), "none", "a"),
         (("none", "none."), "'none'", None),
         (("yes!", "no"), "Yes", "a"),
+        (("==", "!="), "Label: ==", "a"),
+        ((":)", ":("), "Label: :(", "b"),
     ],
 )
 def test_words_that_differ_by_marks_alone_are_told_apart_by_them(words, reply, label):

@@ -91,3 +91,21 @@ def test_slices_find_nothing_where_there_is_nothing(tmp_path):
     assert np.mean([part.p_value <= 0.05 for part in found.slices.values()]) <= 0.1
     plain = [exact_p(a[start : start + 125], b[start : start + 125]) for start in range(0, a.size, 125)]
     assert np.mean(np.array(plain) <= 0.05) >= 0.2
+
+
+def test_a_slice_of_equal_differences_on_an_unknown_scale_counts_its_clusters(tmp_path):
+    files = [
+        write_lines(
+            tmp_path / name,
+            [
+                {"id": f"{place:02}", "judge": "j", "turn": 1, "score": 5 + plus, "status": "ok", "category": "s",
+                 "cluster": f"k{place // 6}"}
+                for place in range(12)
+            ],
+        )
+        for name, plus in (("a.jsonl", 0), ("b.jsonl", 1))
+    ]  # fmt: skip
+    found = contrast(matched(*map(load_side, files)))
+    # Twelve prompts alike are p = 0.0005; two clusters of them can be no less than 0.5.
+    assert found.p_value < 0.001
+    assert found.slices["s"].p_value == 0.5

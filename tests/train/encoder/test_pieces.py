@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from harness.errors import InputError
 from harness.models.encoder.folder import based
 from tests import encoders
 from train.encoder.layers import Rates, depth, factor, groups
@@ -135,3 +136,12 @@ def test_embeddings_and_norms_are_known_by_every_family_s_names():
     assert factor("encoder.h.1.attn.c_attn.weight", 4, rates) == 0.25
     named = [(f"encoder.{name}", torch.nn.Parameter(torch.zeros(2))) for name in ("h.0.ln_1.weight", "h.0.attn.weight")]
     assert [group["weight_decay"] for group in groups(named, 1, rates, 0.1, 0.03)] == [0.0, 0.03]
+
+
+def test_rates_by_depth_need_layers_that_are_known(tmp_path):
+    from tests.train.encoder.test_trainer import trainer
+
+    made, _ = trainer(encoders.base(tmp_path / "base"), tmp_path / "out", rates=Rates(decay=0.5))
+    made.model.named_parameters = lambda: iter([("encoder.albert_layer_groups.w", torch.nn.Parameter(torch.zeros(2)))])
+    with pytest.raises(InputError, match="layers of this encoder are not known"):
+        made.create_optimizer()
