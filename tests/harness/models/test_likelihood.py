@@ -160,3 +160,22 @@ def test_labels_that_a_tokenizer_joins_with_the_context_differ_as_their_whole_te
     assert [log - found.logs[0] for log in found.logs] == pytest.approx(
         [each - expected[0] for each in expected], abs=1e-4
     )
+
+
+def test_the_separator_that_ends_every_text_of_some_tokenizers_is_no_part_of_a_label():
+    import tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast, set_seed
+
+    words = ["[UNK]", "[CLS]", "[SEP]", "the", "soup", "is", "hot", "cold"]
+    made = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: at for at, word in enumerate(words)}, "[UNK]"))
+    made.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    marks = [("[CLS]", 1), ("[SEP]", 2)]
+    made.post_processor = tokenizers.processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=marks)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, cls_token="[CLS]", sep_token="[SEP]")
+    set_seed(5)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(words), **sizes)).eval()
+    found = asked(model, tokenizer, [Ask(context="the soup is", labels=(" hot", " cold"))])[0]
+    assert found.lengths == (1, 1)
+    whole = [whole_text(model, [1, 3, 4, 5, last]) - whole_text(model, [1, 3, 4, 5]) for last in (6, 7)]
+    assert found.logs == pytest.approx(whole, abs=1e-5)
