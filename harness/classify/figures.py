@@ -16,7 +16,7 @@ from harness.records import PredictionRecord
 from harness.stats import classerror
 from harness.stats.classerror import ClassIntervals, Estimate, class_intervals, widened
 from harness.stats.classes import ClassFigures, Confusion, confusion, majority, per_class
-from harness.stats.clusters import Clustered, clustered_mean
+from harness.stats.clusters import Clustered, clustered_mean, no_narrower
 from harness.stats.intervals import Mean, mean_score
 
 # The means over classes, by the names that they have in summary.json.
@@ -66,10 +66,7 @@ class Figures:
     @property
     def careful(self) -> tuple[float, float] | None:
         """The accuracy's interval, no narrower than the one that counts clusters; None where these give none."""
-        plain, rough = self.accuracy.ci, self.clustered
-        if rough is None or plain is None:
-            return plain
-        return (min(plain[0], rough.ci[0]), max(plain[1], rough.ci[1])) if rough.ci is not None else None
+        return self.accuracy.ci if self.clustered is None else no_narrower(self.accuracy.ci, self.clustered.ci)
 
 
 def figures_of(records: Sequence[PredictionRecord]) -> Figures:

@@ -104,12 +104,4 @@ def _accuracy(found: Thresholded) -> str:
 
 
 def _difference(own: ClassDifference) -> dict[str, Any]:
-    return {
-        "without": own.a,
-        "with": own.b,
-        "difference": own.difference,
-        "ci": list(own.ci) if own.ci else None,
-        "p_value": own.p_value,
-        "reason": own.reason,
-        "unsafe": own.unsafe,
-    }
+    return {"without": own.a, "with": own.b, **own.as_json()}

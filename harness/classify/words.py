@@ -16,6 +16,8 @@ ROOM = 40
 MOST = 5
 # An F1 over fewer items than this moves far with each of them.
 FEW = 20
+# How the doubts begin that a matrix tells of its cells.
+COLLAPSED, WORSE, CLUSTERED = "collapsed", "worse than", "items come in"
 NAMES = {
     "macro_f1": "macro F1",
     "micro_f1": "micro F1",
@@ -137,18 +139,18 @@ def _of_the_model(found: ClassifySummary) -> Iterator[str]:
     if rate == 1:
         yield f"all items have one label, {name(label)}: always saying it would be right on 100 %"
     elif len(said) == 1 and own.n > 1:
-        yield f"collapsed: every prediction is {name(next(iter(said)))}"
+        yield f"{COLLAPSED}: every prediction is {name(next(iter(said)))}"
     rough = own.clustered
     ci = own.careful
     if rate < 1 and ci is not None and ci[0] <= rate:
         shown = f"always saying {name(label)} ({percent(rate, own.n)})"
         if ci[1] < rate:
-            yield f"worse than {shown}: the whole interval lies below"
+            yield f"{WORSE} {shown}: the whole interval lies below"
         else:
             yield f"these {own.n:,} items cannot tell it from {shown}: the interval does not exclude that"
     if rough is not None:
         ends = f"95 % {span(*rough.ci, own.n)}" if rough.ci else "no interval"
-        yield f"items come in {plural(rough.clusters, 'cluster')}: counting these the accuracy's interval is {ends}"
+        yield f"{CLUSTERED} {plural(rough.clusters, 'cluster')}: counting these the accuracy's interval is {ends}"
 
 
 def _of_spelling(found: ClassifySummary) -> Iterator[str]:

@@ -18,7 +18,7 @@ from harness.contrast.sides import Pair, Side
 from harness.stats import classes
 from harness.stats.bootstrap import RESAMPLES, bca_interval, resampled_means
 from harness.stats.classpair import ClassDifference, f1_difference
-from harness.stats.clusters import Clustered
+from harness.stats.clusters import Clustered, no_narrower
 from harness.stats.effect import cohens_d, cohens_dz, cohens_h
 from harness.stats.intervals import mean_score, sign_test, visible_difference
 from harness.stats.multiple import benjamini_hochberg, holm
@@ -201,10 +201,10 @@ def _clustered(pair: Pair, a: Array, b: Array, ids: Sequence[str], tested: _Test
     rough = clustered_difference(b - a, names, bounds=_bounds(pair))
     if ends is None:
         return replace(tested, p_value=_counting(rough, tested.p_value))
-    if rough.ci is None:
+    ci = no_narrower(ends, rough.ci)
+    if ci is None:
         reason = "its prompts are all of one cluster" if rough.clusters < 2 else "its clusters do not differ"
         return replace(tested, difference=replace(own, se=None, ci=None, reason=reason), p_value=None)
-    ci = min(ends[0], rough.ci[0]), max(ends[1], rough.ci[1])
     return replace(tested, difference=replace(own, ci=ci), p_value=_counting(rough, tested.p_value))
 
 

@@ -126,7 +126,7 @@ class Contrast:
             "n": self.difference.n,
             "p_value": self.p_value,
             "test": self.test,
-            "macro_f1": _macro(self.macro_f1) if self.macro_f1 is not None else None,
+            "macro_f1": self.macro_f1.as_json() if self.macro_f1 is not None else None,
         }
 
     def _of_scores(self) -> dict[str, Any]:
@@ -183,16 +183,6 @@ def _part(part: Part) -> dict[str, Any]:
         "difference": part.difference.mean,
         "p_value": part.p_value,
         "p_adjusted": part.p_adjusted,
-    }
-
-
-def _macro(found: ClassDifference) -> dict[str, Any]:
-    return {
-        "difference": found.difference,
-        "ci": _ends(found.ci),
-        "p_value": found.p_value,
-        "reason": found.reason,
-        "unsafe": found.unsafe,
     }
 
 

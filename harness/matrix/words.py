@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from harness.classify.words import CLUSTERED, COLLAPSED, WORSE
 from harness.matrix.questions import Contrast, Question
 from harness.matrix.results import Matrix, Row
 from harness.report.numerals import brief, decimals, listed, p_value, percent, plural, span
+from harness.stats.clusters import no_narrower
 from harness.stats.intervals import TOLERANCE
 
 # So many contrasts of an open question are told; summary.json has all.
@@ -102,10 +104,8 @@ def _is_useful(row: Row) -> bool:
 def _careful(row: Row) -> tuple[float, float] | None:
     """The interval of a cell's accuracy, no narrower than the one that counts clusters."""
     plain, rough = row.figures.get("ci"), row.figures.get("clusters")
-    if plain is None or (rough is not None and rough.get("ci") is None):
-        return None
-    ends = rough["ci"] if rough is not None else plain
-    return min(float(plain[0]), float(ends[0])), max(float(plain[1]), float(ends[1]))
+    ends = plain if rough is None else rough.get("ci")
+    return no_narrower(tuple(plain) if plain else None, tuple(ends) if ends else None)
 
 
 def _accuracy(row: Row) -> float:
@@ -153,7 +153,7 @@ def doubts(made: Matrix) -> Iterator[str]:
         )
     for row in made.rows:
         for doubt in row.figures.get("doubts") or ():
-            if str(doubt).startswith(("collapsed", "worse than", "items come in")):
+            if str(doubt).startswith((COLLAPSED, WORSE, CLUSTERED)):
                 yield f"{row.cell}: {doubt}"
     yield "each model was trained once: what another seed would give is in no interval here"
 

@@ -17,7 +17,7 @@ from scipy.special import stdtrit
 
 from harness.stats.agreement import unit_places
 from harness.stats.classes import Confusion
-from harness.stats.clusters import clustered_mean
+from harness.stats.clusters import clustered_mean, no_narrower
 from harness.stats.intervals import clopper_pearson
 
 Array = NDArray[np.float64]
@@ -249,7 +249,7 @@ def widened(
     if ends is None:
         return None
     own = clustered_mean(hits.astype(np.float64), np.asarray(clusters, dtype=str)[mask].tolist()).ci
-    return (min(ends[0], own[0]), max(ends[1], own[1])) if own is not None else (0.0, 1.0)
+    return no_narrower(ends, own) or (0.0, 1.0)
 
 
 def _from_share(share: float) -> float:

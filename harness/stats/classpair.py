@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,16 @@ class ClassDifference:
     p_value: float | None = None
     reason: str | None = None
     unsafe: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The difference as reports write it; what the two sides are called is theirs to say."""
+        return {
+            "difference": self.difference,
+            "ci": list(self.ci) if self.ci else None,
+            "p_value": self.p_value,
+            "reason": self.reason,
+            "unsafe": self.unsafe,
+        }
 
 
 def f1_difference(

@@ -15,6 +15,8 @@ from scipy.special import stdtr, stdtrit
 
 from harness.stats.intervals import TOLERANCE, wilson
 
+Interval = tuple[float, float]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clustered:
@@ -69,3 +71,10 @@ def clustered_mean(
         p_value=2 * float(stdtr(count - 1, -abs(mean - against) / se)),
         design_effect=se**2 / plain,
     )
+
+
+def no_narrower(plain: Interval | None, rough: Interval | None) -> Interval | None:
+    """The outer ends of an interval and of the one that counts clusters; None where either is not there."""
+    if plain is None or rough is None:
+        return None
+    return min(plain[0], rough[0]), max(plain[1], rough[1])

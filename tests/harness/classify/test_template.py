@@ -56,6 +56,9 @@ def test_a_label_without_a_word_of_its_own_is_its_own_word():
         ("=== item ===\nx\n=== labels ===\nmild: warm\n", "names the label 'mild'; the task has cold, hot"),
         ("=== item ===\nx\n=== labels ===\nhot: yes\n", "quote True, yes"),
         ("=== item ===\n{{ premise }}\n", "names a field that is not there"),
+        ("=== item ===\n{{ text + 1 }}\n", "cannot be filled"),
+        ("=== item ===\n{{ text }}{{ 1 / 0 }}\n", "cannot be filled"),
+        ("=== item ===\n{{ text }}\n=== labels ===\nhot: [\n", "'=== labels ===' is not YAML"),
     ],
 )
 def test_a_template_that_does_not_fit_is_one_sentence(source, said):
@@ -125,18 +128,3 @@ def test_letters_are_read_in_the_ways_they_are_written():
 )
 def test_words_that_differ_by_marks_alone_are_told_apart_by_them(words, reply, label):
     assert label_of(reply, dict(zip("ab", words, strict=True))) == label
-
-
-@pytest.mark.parametrize(
-    ("source", "said"),
-    [
-        ("=== item ===\n{{ text + 1 }}\n", "cannot be filled"),
-        ("=== item ===\n{{ text }}{{ 1 / 0 }}\n", "cannot be filled"),
-        ("=== item ===\n{{ text }}\n=== labels ===\nhot: [\n", "'=== labels ===' is not YAML"),
-    ],
-)
-def test_a_template_that_fails_is_one_sentence(source, said):
-    template = TaskTemplate("mine", source)
-    with pytest.raises(ValueError, match=said):
-        template.words(["hot"])
-        template.filled(Shown(fields={"text": "soup"}, options={}))
