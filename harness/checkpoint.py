@@ -13,6 +13,7 @@ from pathlib import Path
 
 from harness.checkpoints.files import (
     ADAPTER_WEIGHTS,
+    ENSEMBLE,
     chat_template_sha256,
     config_sha256,
     file_sha256,
@@ -77,6 +78,8 @@ def read(path: Path) -> Manifest:
         return from_json(value)
     except (FileNotFoundError, NotADirectoryError):
         what = "holds no checkpoint manifest: its training did not finish writing, or it comes from elsewhere"
+        if (path / ENSEMBLE).is_file():
+            what = "is an ensemble of several trainings, each with a manifest of its own; name one of its folders"
         if not path.is_dir():
             what = "there is no such checkpoint folder; check the path"
         elif saved := sorted(path.glob(f"checkpoint-*/{MANIFEST}"), key=lambda file: file.stat().st_mtime):

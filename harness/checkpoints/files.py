@@ -30,6 +30,8 @@ TOKENIZER_FILES = (
 TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
 # What an encoder's heads are and what their outputs are called.
 HEADS = "heads.json"
+# In the folder of several trainings of one recipe: which of its folders answer together.
+ENSEMBLE = "ensemble.json"
 CONFIG_FILES = (ADAPTER_CONFIG, "config.json", "generation_config.json", HEADS, WEIGHTS_INDEX)
 
 # Where a checkpoint lay, and which release wrote it, changes no answer.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harness import checkpoint
 from harness.checkpoints.bases import beside, changed_on_shelf, in_place, on_shelf
-from harness.checkpoints.files import damage
+from harness.checkpoints.files import ENSEMBLE, damage
 from harness.checkpoints.manifest import Manifest
 from harness.errors import InputError, Problem
 from harness.report.numerals import listed, plural
@@ -29,9 +29,12 @@ class Checked:
 
 
 def verb(paths: Sequence[Path], *, shelf: Path) -> int:
-    """Print every finding. Exit code 1 where there is one, 0 where there is none, 2 where a path is no checkpoint."""
-    findings, wrong = 0, 0
-    for path in paths:
+    """Print every finding, of an ensemble those of its members.
+
+    Exit code 1 where there is one, 0 where there is none, 2 where a path is no checkpoint.
+    """
+    findings, wrong, whole = 0, 0, [own for path in paths for own in _trainings(path)]
+    for path in whole:
         try:
             checked = check(path, shelf)
         except InputError as error:
@@ -42,9 +45,18 @@ def verb(paths: Sequence[Path], *, shelf: Path) -> int:
         for problem in checked.problems:
             print(problem)
         print(_said(path, checked), file=sys.stderr)
-    count = len(paths) - wrong
+    count = len(whole) - wrong
     print(f"{plural(count, 'checkpoint')} checked, {plural(findings, 'finding')}", file=sys.stderr)
     return 2 if wrong else 1 if findings else 0
+
+
+def _trainings(path: Path) -> Sequence[Path]:
+    """A path, or where it is an ensemble its members. Raises InputError where one of these is missing."""
+    if not (path / ENSEMBLE).is_file():
+        return (path,)
+    from harness.models.encoder.asking import members_of
+
+    return members_of(path)
 
 
 def check(path: Path, shelf: Path | None = None) -> Checked:

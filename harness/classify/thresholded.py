@@ -19,6 +19,7 @@ from harness.report.phrases import moved
 from harness.stats.classpair import ClassDifference, f1_difference
 
 MACRO = "macro_f1"
+STILL = "no prediction changes: every offset is none, or 0"
 KEPT = ("n", "accuracy", "ci", "macro_f1", "mcc", "per_class", "micro_f1", "weighted_f1", "intervals")
 
 
@@ -37,16 +38,26 @@ class Thresholded:
     macro: ClassDifference
     moved: Mapping[str, ClassDifference]
 
+    @property
+    def still(self) -> bool:
+        """Whether every offset is none, or 0, so that no prediction changes."""
+        return not any(own.value for own in self.rare.offsets.values())
+
     def as_json(self) -> dict[str, Any]:
         """`thresholds` of summary.json."""
         return {
             "offsets": self.rare.as_json(),
             "with": {key: own for key, own in self.summary.as_json().items() if key in KEPT},
             "difference": {
-                MACRO: _difference(self.macro),
-                "f1": {label: _difference(own) for label, own in self.moved.items()},
+                MACRO: self._difference(self.macro),
+                "f1": {label: self._difference(own) for label, own in self.moved.items()},
             },
         }
+
+    def _difference(self, own: ClassDifference) -> dict[str, Any]:
+        """Of predictions that are the same there is nothing to estimate."""
+        known = own.as_json() | ({"ci": None, "p_value": None, "reason": STILL} if self.still else {})
+        return {"without": own.a, "with": own.b, **known}
 
 
 def thresholded(
@@ -86,11 +97,13 @@ def sentences(found: Thresholded | None) -> Iterator[str]:
         value = f"{own.value:+.3g}".replace("-", "−")
         fitted = f"{value} to its log-probability" if own.value else "no offset"
         said = f"{name(label)}: {fitted}, fitted on validation alone ({plural(own.items, 'item')} of it)"
-        yield (
-            f"{said}; here {moved('F1', found.moved[label])}" if label in found.moved else f"{said}; no item of it here"
-        )
-    if not any(own.value for own in found.rare.offsets.values()):
-        yield "no prediction changes: every offset is none, or 0"
+        if label not in found.moved:
+            said += "; no item of it here"
+        elif not found.still:
+            said += f"; here {moved('F1', found.moved[label])}"
+        yield said
+    if found.still:
+        yield STILL
         return
     yield f"with them {moved('macro F1', found.macro)}; {_accuracy(found)}"
     yield "all other figures of this report are those without; the predictions with them are in thresholded.jsonl"
@@ -101,7 +114,3 @@ def _accuracy(found: Thresholded) -> str:
     if before is None or after is None:
         return "no accuracy"
     return f"accuracy {percent(before, found.before.n)} → {percent(after, found.before.n)}"
-
-
-def _difference(own: ClassDifference) -> dict[str, Any]:
-    return {"without": own.a, "with": own.b, **own.as_json()}

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from harness import checkpoint
+from harness.checkpoints.files import ENSEMBLE
 from harness.leakage import FILE, TrainingIndex, join
-from harness.models.encoder.asking import ENSEMBLE, predict
+from harness.models.encoder.asking import predict
 from harness.models.encoder.form import Form, HeadForm, read
 from harness.models.weights import Device
 from harness.stats import classes

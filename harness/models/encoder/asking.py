@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.checkpoints.files import fingerprint
+from harness.checkpoints.files import ENSEMBLE, fingerprint
 from harness.errors import InputError, Problem, RunStopped
 from harness.models.encoder import form as forms
 from harness.models.encoder.form import Form
 from harness.models.encoder.rows import Readable, Row, batches, collate, encode
 from harness.models.weights import Device, choose_device
 
-ENSEMBLE = "ensemble.json"
 BATCH_TOKENS, MOST_ROWS = 16384, 256
 Floats = NDArray[np.float64]
 

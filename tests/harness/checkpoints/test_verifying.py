@@ -9,6 +9,7 @@ import pytest
 from harness import checkpoint
 from harness.checkpoint import Base, Data
 from harness.checkpoints import verifying
+from harness.errors import InputError
 from harness.leakage import FILE, TrainingExample, TrainingIndex
 from tests.command import environment, harness
 from tests.harness.checkpoints.shelves import adapter, made, whole
@@ -151,3 +152,17 @@ def test_a_broken_manifest_is_a_finding_and_no_checkpoint_is_wrong_usage(shelf, 
     assert done.code == 2
     assert f"{tmp_path}: holds no checkpoint manifest" in done.err
     assert f"{tmp_path}/nothing: there is no such checkpoint folder; check the path\n" in done.err
+
+
+def test_an_ensemble_is_its_members(tmp_path, shelf, capsys):
+    folder = shelf / "several"
+    for name in ("fold-0", "fold-1"):
+        whole(folder / name)
+        (folder / name / "heads.json").write_text("{}")
+    (folder / "ensemble.json").write_text(json.dumps({"members": ["fold-0", "fold-1"]}))
+    code, out, err = verified(capsys, folder, shelf=shelf)
+    assert err.splitlines()[-1].startswith("2 checkpoints checked, ")
+    assert [str(folder / name) in out + err for name in ("fold-0", "fold-1")] == [True, True]
+    assert code != 2
+    with pytest.raises(InputError, match="is an ensemble of several trainings"):
+        checkpoint.read(folder)

@@ -52,6 +52,9 @@ def test_too_few_validation_items_fit_nothing_and_say_so():
     assert said[0].startswith("'z': none, 0 validation items of this class")
     assert said[1:] == ["no prediction changes: every offset is none, or 0"]
     assert found.macro.difference == 0
+    told = found.as_json()["difference"]["macro_f1"]
+    assert (told["difference"], told["ci"], told["p_value"]) == (0, None, None)
+    assert told["reason"] == said[1]
 
 
 def test_a_run_reports_them_beside_its_own_figures(tmp_path):
