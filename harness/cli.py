@@ -235,7 +235,7 @@ def resolve_recipe(spec: Spec, on_progress: Callable[[str, int, int], None]) -> 
     try:
         built = ensure(spec.path, checkpoints=checkpoints.checkpoints_folder().resolve(), on_progress=on_progress)
     except KeyboardInterrupt:
-        print(f"training {spec.path} was broken off; the same command goes on with what is kept", file=sys.stderr)
+        print(f"training {spec.path} was broken off; what is kept of it is gone on with", file=sys.stderr)
         raise
     kind, _, rest = built.partition("/")
     return replace(spec, kind="reward" if kind == "reward" else "hf", rest=rest, folder=Path())

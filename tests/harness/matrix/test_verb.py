@@ -106,6 +106,14 @@ def test_predictions_that_were_edited_are_named(tmp_path, server):
     assert "21 predictions stand where its figures are of 24" in said
 
 
+def test_a_cell_s_own_doubts_are_told(tmp_path):
+    with Loopback(policy=lambda request: "hot") as server:
+        env = environment(tmp_path, server.url)
+        done = harness("run", suite(tmp_path / "s"), "--out", tmp_path / "run", env=env)
+    assert done.code == 0
+    assert "api · dishes · zero-shot: collapsed: every prediction is 'hot'" in " ".join(done.out.split())
+
+
 def test_a_suite_that_was_edited_is_not_gone_on_with_in_silence(tmp_path, server):
     env, run, path = environment(tmp_path, server.url), tmp_path / "run", suite(tmp_path / "s")
     assert harness("run", path, "--out", run, env=env).code == 0

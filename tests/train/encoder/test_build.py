@@ -1,5 +1,6 @@
 """From a recipe to a checkpoint: what lies in its folder, what it says, how it goes on, what stops it."""
 
+import asyncio
 import json
 
 import pytest
@@ -12,10 +13,13 @@ from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
 from harness import checkpoint
 from harness.checkpoints.listing import entries
 from harness.checkpoints.shelf import trainings
+from harness.classify.heads import HeadClassifier
+from harness.classify.launch import _cut
 from harness.leakage import FILE, TrainingIndex, normal
 from harness.leakage.nearest import nearest
 from harness.models.encoder.asking import Encoder, form_of, predict
 from harness.models.weights import Device
+from tests.published import lines, write_lines
 from tests.train.encoder.small import CHOICE, TWO, predictions, recipe, task, train
 from tests.train.small import manifest, rows_of
 
@@ -226,3 +230,28 @@ def test_the_loss_of_each_split_is_that_of_its_own_predictions(plain):
     assert by_hand["validation"] != by_hand["test"]
     for split, loss in by_hand.items():
         assert figures[f"{split}_loss"] == pytest.approx(loss, rel=1e-5)
+
+
+def test_what_was_not_read_is_said_of_every_split_and_by_the_run_that_asks(tmp_path, bert):
+    """Three marks and five words of text and option: options that begin alike for as long are the same then."""
+    short, heard = {"epochs": None, "steps": 1, "max_length": 8}, []
+    path = recipe(tmp_path, bert, 40, task=CHOICE, training=short, **GIVEN_UP)
+    long = [
+        {
+            **row,
+            "options": [f"{'rice ' * 9}{option}" for option in row["options"]],
+            "answer": f"{'rice ' * 9}it is brown",
+        }
+        for row in lines(tmp_path / "data.jsonl")
+    ]
+    write_lines(tmp_path / "data.jsonl", long)
+    folder = train(path, heard=heard)
+    told = " ".join(heard)
+    for split, count in (("training", 24), ("validation", 8), ("test", 8)):
+        assert f"{count} {split} questions of {count} read the same with two of their options" in told
+    assert "8 validation items of 8 cut to 8 tokens" in told
+    classifier = HeadClassifier(folder=folder, head=form_of(folder).heads[0])
+    asyncio.run(classifier.classify(task(tmp_path / "r.yaml").test, lambda item, guess: None))
+    cut, alike = _cut(classifier)
+    assert cut == "the text of 8 items was cut to the model's longest input"
+    assert alike.startswith("8 questions read the same with two of their options")
